@@ -1,0 +1,283 @@
+"""The values that travel between the steps: frozen, and of the standard library alone.
+
+    Article -> Sentence -> Prediction -> SentenceResult -> ArticleReport
+
+All offsets are half-open and count code points of `Article.text`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+SCHEMA_VERSION = 1
+
+Label = Literal["neutral", "opinionated"]
+Voice = Literal["outlet", "quoted", "mixed"]
+QuotesMode = Literal["separate", "include"]
+Category = Literal["loaded_language", "name_calling", "exaggeration", "doubt", "appeal_to_fear", "flag_waving"]
+
+CATEGORIES: tuple[Category, ...] = (
+    "loaded_language",
+    "name_calling",
+    "exaggeration",
+    "doubt",
+    "appeal_to_fear",
+    "flag_waving",
+)
+"""Why a span is loaded, in the terms of SemEval-2023 task 3 (Piskorski et al. 2023)."""
+
+WITHHELD = "..."
+"""What stands in for the content of an attributed quote when the outlet's own words are judged alone."""
+
+_WORD = re.compile(r"\w+(?:[-'’]\w+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One text to score, as read."""
+
+    text: str
+    source: str = "<text>"
+    title: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def characters(self) -> int:
+        """Length of the text in code points."""
+        return len(self.text)
+
+    @property
+    def words(self) -> int:
+        """Number of words in the text; a hyphenated or contracted word is one."""
+        return sum(1 for _ in _WORD.finditer(self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of an article, and who speaks in it.
+
+    `withheld` holds the article offsets of the content of attributed quotes inside this sentence, in order and
+    without overlap. `speaker` and `verb` are those of its attribution as written ("Sergei Ryabkov", "told");
+    `loaded_verb` says that the verb itself judges the speaker ("ranted").
+    """
+
+    index: int
+    paragraph: int
+    start: int
+    end: int
+    text: str
+    voice: Voice = "outlet"
+    withheld: tuple[tuple[int, int], ...] = ()
+    speaker: str | None = None
+    verb: str | None = None
+    loaded_verb: bool = False
+
+    @property
+    def outlet_text(self) -> str:
+        """The sentence with the content of each attributed quote replaced by `WITHHELD`."""
+        parts, at = [], self.start
+        for start, end in self.withheld:
+            parts += [self.text[at - self.start : start - self.start], WITHHELD]
+            at = end
+        return "".join(parts) + self.text[at - self.start :]
+
+    @property
+    def has_outlet_words(self) -> bool:
+        """Whether any word stands outside the attributed quotes."""
+        return bool(_WORD.search(self.outlet_text))
+
+
+@dataclass(frozen=True, slots=True)
+class WordScore:
+    """The token head's logit (natural log odds of *loaded*) for one word of the article."""
+
+    start: int
+    end: int
+    logit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the model says of one sentence, before any calibration, prior or threshold.
+
+    `logit` is for the sentence as written, `outlet_logit` for the outlet's own words (equal where nothing is
+    withheld, None where no word of the outlet is left). `techniques` holds raw logits by category.
+    """
+
+    sentence: Sentence
+    logit: float
+    outlet_logit: float | None
+    words: tuple[WordScore, ...] = ()
+    techniques: Mapping[Category, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A loaded word or phrase: `article.text[start:end] == text`, always whole words."""
+
+    start: int
+    end: int
+    text: str
+    probability: float
+    voice: Literal["outlet", "quoted"] = "outlet"
+    category: Category | None = None
+    alternatives: tuple[str, ...] = ()
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceResult:
+    """A sentence with its calibrated probabilities under one prior."""
+
+    sentence: Sentence
+    probability: float
+    outlet_probability: float
+    label: Label
+    categories: Mapping[Category, float] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
+
+    @property
+    def counted(self) -> bool:
+        """Whether the sentence enters the article's score: it has words of the outlet beyond a plain attribution."""
+        return self.sentence.voice != "quoted" or (self.sentence.loaded_verb and self.sentence.has_outlet_words)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The sentence's record in the report schema."""
+        s = self.sentence
+        return {
+            "index": s.index,
+            "paragraph": s.paragraph,
+            "start": s.start,
+            "end": s.end,
+            "text": s.text,
+            "voice": s.voice,
+            "speaker": s.speaker,
+            "probability": round(self.probability, 4),
+            "outlet_probability": round(self.outlet_probability, 4),
+            "label": self.label,
+            "categories": {name: round(value, 4) for name, value in self.categories.items()},
+            "spans": [
+                {
+                    "start": span.start,
+                    "end": span.end,
+                    "text": span.text,
+                    "probability": round(span.probability, 4),
+                    "voice": span.voice,
+                    "category": span.category,
+                    "alternatives": list(span.alternatives),
+                    "why": span.why,
+                }
+                for span in self.spans
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Which model made a report."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleReport:
+    """Everything that is known about one article under one prior; thresholds can still change.
+
+    `score` and `interval` are percentages (0 to 100), `percentile` ranks against the reference corpus. All three are
+    None where the outlet has no sentence of its own. `percentile` is None too where the model has no quantiles for
+    this prior and quotes mode.
+    """
+
+    article: Article
+    model: ModelInfo
+    prior: str
+    quotes: QuotesMode
+    threshold: float
+    score: float | None
+    interval: tuple[float, float] | None
+    percentile: Mapping[str, int] | None
+    sentences: tuple[SentenceResult, ...]
+    warnings: tuple[str, ...] = ()
+    reference: str | None = None
+
+    def at(self, threshold: float) -> ArticleReport:
+        """The same report with labels drawn at another threshold (0 to 1); nothing is computed again.
+
+        Raises:
+            ValueError: the threshold is outside 0 to 1.
+        """
+        if not 0.0 <= threshold <= 1.0:
+            raise ValueError(f"a threshold lies between 0 and 1, not {threshold}")
+        sentences = tuple(replace(r, label=label_of(self.decisive(r), threshold)) for r in self.sentences)
+        return replace(self, threshold=threshold, sentences=sentences)
+
+    def decisive(self, result: SentenceResult) -> float:
+        """The probability that the label is drawn from: the outlet's own, or with `include` the whole sentence's."""
+        return result.outlet_probability if self.quotes == "separate" else result.probability
+
+    @property
+    def opinionated(self) -> tuple[SentenceResult, ...]:
+        """The sentences at or above the threshold."""
+        return tuple(r for r in self.sentences if r.label == "opinionated")
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """All loaded spans, the outlet's and those it quotes, in order."""
+        return tuple(span for r in self.sentences for span in r.spans)
+
+    @property
+    def summary(self) -> dict[str, int | float]:
+        """Counts: sentences, opinionated ones, quoted ones, and the loaded spans of the outlet's own."""
+        spans = sum(1 for span in self.spans if span.voice == "outlet" or self.quotes == "include")
+        words = self.article.words
+        return {
+            "sentences": len(self.sentences),
+            "opinionated": len(self.opinionated),
+            "quoted": sum(1 for r in self.sentences if r.sentence.voice == "quoted"),
+            "spans": spans,
+            "spans_per_100_words": round(100 * spans / words, 1) if words else 0.0,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report in schema version 1 (`bias/reporting/report.schema.json`), ready for `json.dumps`."""
+        article, model = self.article, self.model
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "model": {"name": model.name, "version": model.version, "sha256": model.sha256},
+            "article": {
+                "source": article.source,
+                "title": article.title,
+                "characters": article.characters,
+                "words": article.words,
+            },
+            "prior": self.prior,
+            "quotes": self.quotes,
+            "threshold": round(self.threshold, 4),
+            "score": None if self.score is None else round(self.score, 1),
+            "interval": None if self.interval is None else [round(bound, 1) for bound in self.interval],
+            "percentile": None if self.percentile is None else dict(self.percentile),
+            "summary": self.summary,
+            "sentences": [r.to_dict() for r in self.sentences],
+            "warnings": list(self.warnings),
+        }
+
+    def to_html(self) -> str:
+        """A self-contained HTML page of the report."""
+        from bias.reporting.html import render_page
+
+        return render_page((self,))
+
+    def _repr_html_(self) -> str:
+        from bias.reporting.html import render_fragment
+
+        return render_fragment(self)
+
+
+def label_of(probability: float, threshold: float) -> Label:
+    """*opinionated* at or above the threshold."""
+    return "opinionated" if probability >= threshold else "neutral"

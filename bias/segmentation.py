@@ -109,12 +109,9 @@ def _breaks(before: str, line: str, width: int) -> bool:
 
 def _sentences(text: str, start: int, end: int) -> Iterator[Range]:
     """Sentences of one block: nupunkt's, with its misses split and its false ends joined."""
-    pieces = (
-        piece
-        for first, last in nupunkt.sent_spans(text[start:end])
-        for piece in _split(text, start + first, start + last)
-    )
-    yield from _join(text, pieces)
+    block = _RUN.sub(lambda run: "-" * (len(run[0]) - 1) + run[0][-1], text[start:end])
+    spans = nupunkt.sent_spans(block)
+    yield from _join(text, (piece for first, last in spans for piece in _split(text, start + first, start + last)))
 
 
 def _split(text: str, start: int, end: int) -> Iterator[Range]:
@@ -146,7 +143,7 @@ def _continues(text: str, before: Range, piece: Range) -> bool:
     tail = text[max(before[0], before[1] - 24) : before[1]]
     if text[piece[0]] in _NEVER_FIRST or not any(char.isalnum() for char in text[slice(*piece)]):
         return True
-    if _TITLE_END.search(tail) or _QUESTION_CLOSED.search(tail) and _SPEAKS.match(text, *piece):
+    if _TITLE_END.search(tail) or (_QUESTION_CLOSED.search(tail) and _SPEAKS.match(text, *piece)):
         return True
     return bool(_LOWER_START.match(text, *piece) and _OPEN_ENDED.search(tail))
 

@@ -1,0 +1,83 @@
+"""A report for a wiki page or a comment on a pull request, in GitHub-flavoured Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from bias.reporting.marking import Lines, is_counted, one_line, pieces
+from bias.reporting.records import Outcome
+from bias.reporting.wording import (
+    CATEGORY_NAMES,
+    NOT_MEANT,
+    categories_line,
+    percentile_line,
+    score_line,
+    summary_line,
+)
+from bias.types import ArticleReport, SentenceResult, Span
+
+_SPECIAL = re.compile(r"[\\`*_{}\[\]<>&|~$!:#]")
+_REFERENCE = re.compile(r"[@#](?=\w)|(?<=\bwww)\.|(?<=\bGH)-", re.IGNORECASE)
+
+
+def escaped(text: str) -> str:
+    """Article text as inline Markdown that shows it and does nothing else.
+
+    Backslashes take the meaning from Markdown's own signs, and from the colon of an address. An empty comment parts
+    the sign of a mention or issue ("@name", "#12") from its name, so that nobody is notified.
+    """
+    return _REFERENCE.sub(r"\g<0><!-- -->", _SPECIAL.sub(r"\\\g<0>", one_line(text)))
+
+
+def render_markdown(outcomes: Sequence[Outcome]) -> str:
+    """A section for each article: score, what it means, a table of its opinionated sentences. A failure is one line."""
+    return "".join(f"{line}\n" for outcome in outcomes for line in _lines(outcome))
+
+
+def _lines(outcome: Outcome) -> Iterator[str]:
+    if not isinstance(outcome, ArticleReport):
+        yield from (f"**Not read:** {escaped(outcome.source)}: {escaped(str(outcome.error))}", "")
+        return
+    article = outcome.article
+    yield f"## {escaped(article.title or article.source)}"
+    yield ""
+    yield f"**{'No score' if outcome.score is None else f'Score {outcome.score:.0f}'}** for {escaped(article.source)}"
+    yield ""
+    reference = f" ({outcome.reference})" if outcome.reference else ""
+    ranks = percentile_line(outcome)
+    for line in (score_line(outcome), ranks and ranks + reference, summary_line(outcome)):
+        if line:
+            yield f"- {escaped(line)}"
+    yield from (f"- **Warning:** {escaped(warning)}" for warning in outcome.warnings)
+    yield ""
+    if outcome.opinionated:
+        yield "| Line | Probability | Sentence | Loaded words |"
+        yield "| ---: | ---: | --- | --- |"
+        lines = Lines(article.text)
+        yield from (_row(outcome, result, lines) for result in outcome.opinionated)
+        yield ""
+    yield f"_{escaped(NOT_MEANT)}_"
+    yield ""
+
+
+def _row(report: ArticleReport, result: SentenceResult, lines: Lines) -> str:
+    line, _ = lines.position(result.sentence.start)
+    words = [_word(span) for span in result.spans if is_counted(report, span)]
+    listed = "<br>".join(words) or escaped(categories_line(result))
+    return f"| {line} | {report.decisive(result):.2f} | {_marked(report, result)} | {listed} |"
+
+
+def _word(span: Span) -> str:
+    notes = [CATEGORY_NAMES[span.category]] if span.category else []
+    if span.alternatives:
+        notes.append(f"try {', '.join(span.alternatives)}")
+    return f"**{escaped(span.text)}**" + (f" ({escaped('; '.join(notes))})" if notes else "")
+
+
+def _marked(report: ArticleReport, result: SentenceResult) -> str:
+    """The sentence with the words that count in bold."""
+    return "".join(
+        f"**{escaped(piece.text)}**" if piece.span and is_counted(report, piece.span) else escaped(piece.text)
+        for piece in pieces(report, result)
+    )

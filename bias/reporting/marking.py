@@ -1,0 +1,116 @@
+"""Where things stand in an article (lines, paragraphs, loaded words, quoted speech), and text that is safe to show."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from bias.types import ArticleReport, SentenceResult, Span
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_WHITESPACE = re.compile(r"\s+")
+
+_BIDI_CONTROLS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Embeddings, overrides and isolates, which can show text in another order than it has (CVE-2021-42574)."""
+
+_REPLACEMENTS: Mapping[int, int] = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"},
+    0x7F: 0x2421,
+    **dict.fromkeys((*range(0x80, 0xA0), *_BIDI_CONTROLS, *range(0xD800, 0xE000)), 0xFFFD),
+}
+
+
+def visible(text: str) -> str:
+    """The text with each character that would command a terminal or reorder a line replaced by one that shows.
+
+    Control characters become their pictures (ESC is ␛); C1 controls, bidi embeddings, overrides and isolates, and lone
+    surrogates (file names that are not UTF-8) become U+FFFD. One for one, so offsets hold. Tab, LF and CR stay.
+    """
+    return text.translate(_REPLACEMENTS)
+
+
+def one_line(text: str) -> str:
+    """`visible` text with each run of whitespace folded to one space."""
+    return _WHITESPACE.sub(" ", visible(text))
+
+
+def excerpt(text: str, width: int) -> str:
+    """`one_line` text cut to at most `width` characters, at a word where one ends in the last third."""
+    line = one_line(text).strip()
+    if len(line) <= width:
+        return line
+    cut = line[: width - 3]
+    space = cut.rfind(" ")
+    return (cut[:space] if space > 2 * width // 3 else cut).rstrip() + "..."
+
+
+class Lines:
+    """Line and column of an offset, both from 1; columns count code points. LF, CRLF and CR end a line."""
+
+    def __init__(self, text: str) -> None:
+        self._starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """(line, column) of an offset into the text."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a sentence: inside or outside withheld speech, inside or outside one loaded span."""
+
+    text: str
+    quoted: bool
+    span: Span | None
+
+
+def pieces(report: ArticleReport, result: SentenceResult) -> tuple[Piece, ...]:
+    """The sentence cut at the edges of its loaded spans and of the speech it quotes; the texts join to the sentence.
+
+    Where spans overlap, the first one wins. With quotes mode `include` nothing is withheld, so no piece is `quoted`.
+    """
+    sentence = result.sentence
+    withheld = sentence.withheld if report.quotes == "separate" else ()
+    edges = {edge for start, end in withheld for edge in (start, end)}
+    edges |= {edge for span in result.spans for edge in (span.start, span.end)}
+    inside = {edge for edge in edges if sentence.start < edge < sentence.end}
+    return tuple(
+        Piece(
+            text=report.article.text[start:end],
+            quoted=any(left <= start < right for left, right in withheld),
+            span=next((span for span in result.spans if span.start <= start < span.end), None),
+        )
+        for start, end in pairwise(sorted({sentence.start, *inside, sentence.end}))
+    )
+
+
+def is_counted(report: ArticleReport, span: Span) -> bool:
+    """Whether the span is the outlet's own, or quotes are included."""
+    return span.voice == "outlet" or report.quotes == "include"
+
+
+def paragraphs(report: ArticleReport) -> tuple[tuple[SentenceResult | str, ...], ...]:
+    """The article by paragraphs: sentences, and the text between them as it stands there (whitespace, as a rule).
+
+    The text between two paragraphs ends the first of them. All texts together are the article's.
+    """
+    found: list[list[SentenceResult | str]] = []
+    text, at, number = report.article.text, 0, None
+    for result in report.sentences:
+        sentence = result.sentence
+        between = text[at : sentence.start]
+        if found and between:
+            found[-1].append(between)
+        if sentence.paragraph != number or not found:
+            found.append([] if found or not between else [between])
+        found[-1].append(result)
+        at, number = sentence.end, sentence.paragraph
+    if at < len(text):
+        if not found:
+            found.append([])
+        found[-1].append(text[at:])
+    return tuple(tuple(runs) for runs in found)

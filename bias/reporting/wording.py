@@ -1,0 +1,67 @@
+"""What a report says in words, the same in every format."""
+
+from __future__ import annotations
+
+from bias.types import ArticleReport, Category, SentenceResult
+
+NOT_MEANT = (
+    "This measures wording. It does not say left or right, true or false; a high score is no misconduct, "
+    "for opinion is legitimate."
+)
+
+CATEGORY_NAMES: dict[Category, str] = {
+    "loaded_language": "loaded language",
+    "name_calling": "name-calling",
+    "exaggeration": "exaggeration",
+    "doubt": "casting doubt",
+    "appeal_to_fear": "appeal to fear",
+    "flag_waving": "flag-waving",
+}
+
+
+def count(number: int, noun: str) -> str:
+    """The number with its noun: "1 sentence", "3 sentences"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def population(report: ArticleReport) -> str:
+    """Which sentences the score is a percentage of."""
+    return "the outlet's own sentences" if report.quotes == "separate" else "all sentences, quotes included"
+
+
+def score_line(report: ArticleReport) -> str:
+    """What the score says: the expected percentage and its interval, or that there is none."""
+    if report.score is None:
+        return "no score: the outlet has no sentence of its own"
+    line = f"expected {report.score:.0f} % of {population(report)}"
+    if report.interval is None:
+        return line
+    low, high = report.interval
+    return f"{line}, 95 % interval {low:.0f} to {high:.0f}"
+
+
+def percentile_line(report: ArticleReport) -> str:
+    """Where the score stands among the reference pages; empty without percentiles."""
+    ranks = [f"{rank} % of {kind} pages" for kind, rank in (report.percentile or {}).items()]
+    return f"higher than {' and '.join(ranks)}" if ranks else ""
+
+
+def summary_line(report: ArticleReport) -> str:
+    """Counts of sentences and loaded words."""
+    summary = report.summary
+    return (
+        f"{summary['opinionated']} of {count(int(summary['sentences']), 'sentence')} opinionated, "
+        f"{summary['quoted']} quoted; {count(int(summary['spans']), 'loaded term')} "
+        f"({summary['spans_per_100_words']} in 100 words)"
+    )
+
+
+def categories_line(result: SentenceResult, least: float = 0.5) -> str:
+    """The sentence's techniques at or above a probability, strongest first: "name-calling 0.82, doubt 0.61"."""
+    ranked = sorted(result.categories.items(), key=lambda item: -item[1])
+    return ", ".join(f"{CATEGORY_NAMES[name]} {value:.2f}" for name, value in ranked if value >= least)
+
+
+def strength(probability: float) -> int:
+    """How strongly a span is marked: 1 (below 0.7), 2 (below 0.9) or 3."""
+    return 1 + (probability >= 0.7) + (probability >= 0.9)

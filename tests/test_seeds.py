@@ -1,9 +1,21 @@
-"""The gold files are well formed: what they say of a text is in that text."""
+"""The material for measuring is well formed: what it says of a text is in that text.
+
+Gold of the seed articles: see `seeds/README.md`. Stand-alone material:
+
+    cases/sentences.json             {group: [{text, label, voice, note}]}
+    cases/checklist/insertion.json   [{neutral, loaded, control, span}]: one place differs; `span` is loaded in `loaded`
+    cases/checklist/swaps.json       {fills: {name: [{slot: text}]}, templates: [{template, fill, label}]}
+    cases/checklist/facts.json       [text], all neutral
+    cases/checklist/quotation.json   [{neutral, loaded, voice, quoted_spans}]: only the content of the quote differs
+
+The two last kinds leave the outlet's voice neutral in every sentence.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,8 +24,23 @@ import pytest
 from bias.types import Label, Voice
 
 SEEDS = Path(__file__).parents[1] / "seeds"
+CASES = Path(__file__).parent / "cases"
 KINDS = {"wire", "quotes", "mixed", "column", "sly"}
 ARTICLES = sorted(SEEDS.glob("*.txt"), key=lambda path: path.name)
+
+
+def load(name: str) -> Any:
+    return json.loads((CASES / name).read_text(encoding="utf-8"))
+
+
+def differing(first: str, second: str) -> tuple[str, str]:
+    """What is left of two sentences without the words that both begin and both end with."""
+    one, two = first.split(), second.split()
+    while one and two and one[0] == two[0]:
+        one, two = one[1:], two[1:]
+    while one and two and one[-1] == two[-1]:
+        one, two = one[:-1], two[:-1]
+    return " ".join(one), " ".join(two)
 
 
 def gold(article: Path) -> dict[str, Any]:
@@ -35,6 +62,18 @@ def locate(spans: list[str], text: str) -> list[tuple[int, int]]:
 def test_every_article_has_gold_and_every_gold_an_article() -> None:
     assert len(ARTICLES) == 10
     assert {path.stem for path in ARTICLES} == {path.stem for path in SEEDS.glob("*.json")}
+
+
+def test_the_table_of_the_readme_counts_right() -> None:
+    rows = re.findall(
+        r"^\| (\d\d-\S+) \| (\w+) \| .+ \| (\d+) \| (\d+) \|$", (SEEDS / "README.md").read_text("utf-8"), re.M
+    )
+    expected = []
+    for article in ARTICLES:
+        record = gold(article)
+        labels = Counter(sentence["label"] for sentence in record["sentences"])
+        expected.append((article.stem, record["kind"], str(labels.total()), str(labels["opinionated"])))
+    assert rows == expected
 
 
 @pytest.mark.parametrize("article", ARTICLES, ids=lambda path: path.stem)
@@ -76,3 +115,68 @@ class TestGold:
             record["kind"]
         ]
         assert low <= share <= high
+
+
+def test_sentences_by_group() -> None:
+    groups = load("sentences.json")
+    assert {name: len(items) for name, items in groups.items()} == {
+        "neutral-hard": 60,
+        "loaded-plain": 60,
+        "loaded-sly": 20,
+        "quoted": 20,
+    }
+    for name, items in groups.items():
+        for item in items:
+            assert set(item) == {"text", "label", "voice", "note"}
+            assert item["label"] == ("opinionated" if name.startswith("loaded") else "neutral")
+            assert item["voice"] in get_args(Voice)
+            assert (item["voice"] != "outlet") == (name == "quoted")
+
+
+def test_insertions_differ_in_one_place() -> None:
+    cases = load("checklist/insertion.json")
+    assert len(cases) == 80
+    for case in cases:
+        assert set(case) == {"neutral", "loaded", "control", "span"}
+        neutral, loaded, control, span = (case[key] for key in ("neutral", "loaded", "control", "span"))
+        for variant in (loaded, control):
+            before, after = differing(neutral, variant)
+            assert len(before.split()) <= 1
+            assert 1 <= len(after.split()) <= 3
+        locate([span], differing(neutral, loaded)[1])
+        assert span not in neutral
+        assert span not in control
+
+
+def test_swaps_fill_every_slot_and_are_balanced() -> None:
+    swaps = load("checklist/swaps.json")
+    assert Counter(case["label"] for case in swaps["templates"]) == {"neutral": 30, "opinionated": 30}
+    for fill in swaps["fills"].values():
+        assert len(fill) >= 2
+        assert len({tuple(values) for values in fill}) == 1
+    for case in swaps["templates"]:
+        filled = [case["template"].format_map(values) for values in swaps["fills"][case["fill"]]]
+        assert len(set(filled)) == len(filled), case["template"]
+    for fill in swaps["fills"]:
+        labels = Counter(case["label"] for case in swaps["templates"] if case["fill"] == fill)
+        assert labels["neutral"] == labels["opinionated"], fill
+
+
+def test_facts_are_short_and_distinct() -> None:
+    facts = load("checklist/facts.json")
+    assert len(set(facts)) == len(facts) == 150
+    assert all(fact[0].isupper() and fact.endswith(".") and len(fact.split()) <= 14 for fact in facts)
+
+
+def test_quotation_pairs_differ_inside_the_quote_alone() -> None:
+    cases = load("checklist/quotation.json")
+    assert len(cases) == 50
+    for case in cases:
+        assert set(case) == {"neutral", "loaded", "voice", "quoted_spans"}
+        assert case["voice"] in {"quoted", "mixed"}
+        assert case["quoted_spans"]
+        quoted = differing(case["neutral"], case["loaded"])[1]
+        locate(case["quoted_spans"], quoted)
+        before, after = case["loaded"].split(quoted)
+        assert re.search(r'["“‘]', before + quoted[0])
+        assert re.search(r'["”’]', quoted[-2:] + after)

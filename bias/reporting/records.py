@@ -86,7 +86,7 @@ def render_csv(outcomes: Sequence[Outcome]) -> str:
     a formula is preceded by an apostrophe. Lone surrogates, which no encoding has, become U+FFFD.
     """
     out = io.StringIO()
-    writer = csv.DictWriter(out, CSV_COLUMNS, restval="", lineterminator="\n")
+    writer = csv.DictWriter(out, CSV_COLUMNS, restval="", lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writeheader()
     for outcome in outcomes:
         for row in _rows(outcome):

@@ -27,6 +27,7 @@ from bias.reporting.wording import (
     categories_line,
     percentile_line,
     score_line,
+    sentence_case,
     summary_line,
 )
 from bias.types import ArticleReport, SentenceResult
@@ -193,7 +194,7 @@ def _summary(report: ArticleReport, terminal: Terminal) -> Iterator[RenderableTy
         lines.append(f"Compared with {one_line(report.reference)}")
     lines.append(summary_line(report))
     for line in filter(None, lines):
-        yield Text(line[0].upper() + line[1:] + ("" if line.endswith(".") else "."))
+        yield Text(sentence_case(line))
     if report.spans:
         yield Text()
         yield _words(report)

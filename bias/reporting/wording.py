@@ -19,6 +19,15 @@ CATEGORY_NAMES: dict[Category, str] = {
 }
 
 
+STRENGTHS = ("", "slight", "marked", "strong")
+"""Names of the values of `strength`."""
+
+
+def sentence_case(line: str) -> str:
+    """The line as a sentence: a capital first, a full stop last."""
+    return f"{line[0].upper()}{line[1:].removesuffix('.')}."
+
+
 def count(number: int, noun: str) -> str:
     """The number with its noun: "1 sentence", "3 sentences"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

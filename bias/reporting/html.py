@@ -1,0 +1,57 @@
+"""Reports as HTML: a page to keep, print and send, and a fragment for notebooks.
+
+Both are self-contained: no script, no request, and a content security policy that would refuse either. Everything
+that comes from an article is escaped by Jinja and made `visible` first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bias.reporting import wording
+from bias.reporting.marking import is_counted, paragraphs, pieces, visible
+from bias.reporting.records import Outcome
+from bias.types import ArticleReport
+
+
+def render_page(outcomes: Sequence[Outcome]) -> str:
+    """A page of all outcomes in their order; with more than one, or a failure, an index comes first."""
+    reports = [outcome for outcome in outcomes if isinstance(outcome, ArticleReport)]
+    alone = reports[0].article if len(reports) == len(outcomes) == 1 else None
+    title = (alone.title or alone.source) if alone else f"Loaded language in {wording.count(len(reports), 'article')}"
+    entries = [
+        {"id": f"a{number}", "outcome": outcome, "is_report": isinstance(outcome, ArticleReport)}
+        for number, outcome in enumerate(outcomes, 1)
+    ]
+    return _environment().get_template("page.html.jinja").render(title=title, entries=entries, indexed=alone is None)
+
+
+def render_fragment(report: ArticleReport) -> str:
+    """One report as a `div` with its own style sheet, whose rules reach nothing outside it."""
+    digest = hashlib.sha256(repr((report.article, report.threshold)).encode()).hexdigest()
+    return _environment().get_template("fragment.html.jinja").render(report=report, id=f"nb-{digest[:8]}")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("bias.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals |= {"paragraphs": paragraphs, "pieces": pieces, "is_counted": is_counted, "say": wording}
+    return environment
+
+
+def _finalize(value: Any) -> Any:
+    """What Jinja does with each value before escaping it; markup stays markup."""
+    return visible(value) if isinstance(value, str) else value

@@ -1,0 +1,44 @@
+"""Bias and loaded language in news: calibrated, with exact offsets, the outlet's voice kept apart from its sources'.
+
+    >>> import bias
+    >>> report = bias.score("The regime's warmongering officials were hellbent on war, critics of the talks said.")
+    >>> [span.text for span in report.spans][:1]
+    ['regime']
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from bias.errors import BiasError
+from bias.types import Article, ArticleReport, Sentence, Span
+
+if TYPE_CHECKING:
+    from bias.detector import Detector
+    from bias.reading import read
+
+__version__ = "0.1.0"
+
+__all__ = ["Article", "ArticleReport", "BiasError", "Detector", "Sentence", "Span", "read", "score"]
+
+_LAZY = {"Detector": "bias.detector", "read": "bias.reading"}
+
+
+def score(article: Article | str, *, prior: str = "news", threshold: float | None = None) -> ArticleReport:
+    """The report of one article by the shipped model, loaded once; `Detector` is for any other."""
+    return _shipped().score(article, prior=prior, threshold=threshold)
+
+
+@cache
+def _shipped() -> Detector:
+    from bias.detector import Detector
+
+    return Detector()
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'bias' has no attribute {name!r}")

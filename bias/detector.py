@@ -1,0 +1,93 @@
+"""Sentences -> predictions, and the whole way from an article to its report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import tee
+from pathlib import Path
+
+from bias.encoder import Encoded, Encoder, OnnxEncoder
+from bias.modelfolder import TOKENIZER, WEIGHTS, ModelFolder, default_model, open_model
+from bias.quotation import attribute
+from bias.segmentation import segment
+from bias.types import CATEGORIES, WITHHELD, Article, ArticleReport, Prediction, QuotesMode, Sentence, WordScore
+
+
+class Detector:
+    """A verified model, ready to read.
+
+    Args:
+        model: a model folder; None is the shipped one.
+        threads: how many sentences are read at once; None is one a processor.
+        encoder: another engine for the same model, as the torch one while training.
+
+    Raises:
+        ModelError: the folder is missing, damaged or not a model.
+    """
+
+    def __init__(
+        self, model: str | Path | None = None, *, threads: int | None = None, encoder: Encoder | None = None
+    ) -> None:
+        self.model: ModelFolder = open_model(default_model() if model is None else Path(model))
+        folder = self.model.path
+        self._encoder = encoder or OnnxEncoder(folder / WEIGHTS, folder / TOKENIZER, self.model.max_tokens, threads)
+
+    def predict(self, sentences: Iterable[Sentence]) -> Iterator[Prediction]:
+        """One prediction a sentence, in order and lazily.
+
+        A sentence with attributed quotes is read twice: as written, and with the quotes withheld.
+        """
+        kept, read = tee(sentences)
+        results = self._encoder.encode(text for sentence in read for text in _texts(sentence))
+        for sentence in kept:
+            written, *withheld = [next(results) for _ in _texts(sentence)]
+            yield _prediction(sentence, written, withheld[0] if withheld else None)
+
+    def score(
+        self,
+        article: Article | str,
+        *,
+        prior: str = "news",
+        quotes: QuotesMode = "separate",
+        threshold: float | None = None,
+    ) -> ArticleReport:
+        """The report of one article; see `bias.scoring.make_report` for the options."""
+        from bias.scoring import make_report
+
+        if isinstance(article, str):
+            article = Article(article)
+        predictions = tuple(self.predict(attribute(article.text, segment(article.text))))
+        return make_report(article, predictions, self.model, prior=prior, quotes=quotes, threshold=threshold)
+
+
+def _texts(sentence: Sentence) -> tuple[str, ...]:
+    if sentence.withheld and sentence.has_outlet_words:
+        return (sentence.text, sentence.outlet_text)
+    return (sentence.text,)
+
+
+def _prediction(sentence: Sentence, written: Encoded, withheld: Encoded | None) -> Prediction:
+    outlet = written if not sentence.withheld else withheld
+    words = [WordScore(sentence.start + start, sentence.start + end, logit) for start, end, logit in written.words]
+    if withheld is not None:
+        quoted = [word for word in words if any(a <= word.start and word.end <= b for a, b in sentence.withheld)]
+        words = sorted([*quoted, *_moved(sentence, withheld)], key=lambda word: word.start)
+    return Prediction(
+        sentence=sentence,
+        logit=written.sentence,
+        outlet_logit=None if outlet is None else outlet.sentence,
+        words=tuple(words),
+        techniques=dict(zip(CATEGORIES, (outlet or written).technique, strict=True)),
+    )
+
+
+def _moved(sentence: Sentence, withheld: Encoded) -> Iterator[WordScore]:
+    """The words of the text with its quotes withheld, at their offsets in the article."""
+    cuts = []
+    removed = sentence.start
+    for start, end in sentence.withheld:
+        cuts.append((start - removed, end - start - len(WITHHELD)))
+        removed += end - start - len(WITHHELD)
+    for start, end, logit in withheld.words:
+        shift = sentence.start + sum(length for at, length in cuts if at <= start)
+        yield WordScore(start + shift, end + shift, logit)

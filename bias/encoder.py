@@ -1,0 +1,134 @@
+"""Text -> logits of every head. One pass of the encoder gives all of them."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from tokenizers import Encoding, Tokenizer
+
+from bias.cpus import available_cpus
+from bias.errors import ModelError
+from bias.words import first_pieces
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+OVERLAP = 32
+"""Tokens that neighbouring windows of a long sentence share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The heads' logits for one text.
+
+    `technique` follows `bias.types.CATEGORIES`; `words` holds (start, end, logit) with offsets in the text.
+    """
+
+    sentence: float
+    opinion: float
+    technique: tuple[float, ...]
+    words: tuple[tuple[int, int, float], ...]
+
+
+class Encoder(Protocol):
+    """Anything that turns texts into logits, each text by itself: what else is asked for never changes a result."""
+
+    def encode(self, texts: Iterable[str]) -> Iterator[Encoded]:
+        """One result a text, in order, lazily."""
+        ...
+
+
+Heads = tuple[float, np.ndarray, float, np.ndarray]
+"""Sentence logit, token logits of shape (tokens,), opinion logit, technique logits of shape (6,)."""
+
+
+class OnnxEncoder:
+    """ONNX Runtime on the CPU, one sentence a call.
+
+    Dynamic int8 scales activations over all that is in a call, so a sentence that shares its call with others would
+    get other scores. One sentence a call has no such coupling and no padding, and several Python threads over one
+    single-threaded session use the processors better than one call on all of them.
+    """
+
+    def __init__(self, model: Path, tokenizer: Path, max_tokens: int, threads: int | None = None) -> None:
+        self._session = _open_session(model)
+        self._tokenizer = open_tokenizer(tokenizer, max_tokens)
+        self._threads = threads or available_cpus()
+
+    def encode(self, texts: Iterable[str]) -> Iterator[Encoded]:
+        """One result a text, in order; a few are computed ahead."""
+        return map_ordered(self._encode_one, texts, self._threads)
+
+    def _encode_one(self, text: str) -> Encoded:
+        return join_windows(text, self._tokenizer.encode(text), self._run)
+
+    def _run(self, ids: list[int]) -> Heads:
+        feed = {"input_ids": np.array([ids], dtype=np.int64)}
+        sentence, token, opinion, technique = self._session.run(["sentence", "token", "opinion", "technique"], feed)
+        return float(sentence[0]), token[0], float(opinion[0]), technique[0]
+
+
+def open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
+    """The tokenizer, giving a long text as overlapping windows.
+
+    Raises:
+        ModelError: the file is not a tokenizer.
+    """
+    try:
+        tokenizer: Tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises bare Exception
+        raise ModelError(f"{path}: not a tokenizer: {error}") from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens, stride=OVERLAP)
+    return tokenizer
+
+
+def join_windows(text: str, encoding: Encoding, run: Callable[[list[int]], Heads]) -> Encoded:
+    """The result for a text from those of its windows: the strongest reading of the sentence and of each word."""
+    windows = [(window, run(window.ids)) for window in (encoding, *encoding.overflowing)]
+    words: dict[tuple[int, int], float] = {}
+    for window, (_, token, _, _) in windows:
+        for word, piece in first_pieces(text, window.offsets):
+            words[word.span()] = max(float(token[piece]), words.get(word.span(), -np.inf))
+    return Encoded(
+        sentence=max(heads[0] for _, heads in windows),
+        opinion=max(heads[2] for _, heads in windows),
+        technique=tuple(float(x) for x in np.max([heads[3] for _, heads in windows], axis=0)),
+        words=tuple((start, end, logit) for (start, end), logit in sorted(words.items())),
+    )
+
+
+def map_ordered(function: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
+    """`map` on a pool of threads: results in order, and never more than a few dozen items ahead of the consumer."""
+    if threads == 1:
+        yield from map(function, items)
+        return
+    source = iter(items)
+    with ThreadPoolExecutor(threads) as pool:
+        pending = deque(pool.submit(function, item) for item in islice(source, 16 * threads))
+        while pending:
+            result = pending.popleft().result()
+            pending.extend(pool.submit(function, item) for item in islice(source, 1))
+            yield result
+
+
+def _open_session(path: Path) -> Any:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the library's errors share no other base
+        raise ModelError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,175 @@
+"""A model folder as a checked value: nothing in it is used before its sizes, digests and schema have been verified."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from bias.calibration import Calibration, Curve, Platt, PriorMap
+from bias.errors import ModelError
+from bias.types import CATEGORIES, ModelInfo
+
+MANIFEST = "bias.json"
+WEIGHTS = "model.onnx"
+TOKENIZER = "tokenizer.json"
+TRAINABLE = "model.safetensors"
+
+FORMAT = 1
+"""Version of the layout of bias.json."""
+
+MAX_MANIFEST_BYTES = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Scores of a reference corpus: 101 percentiles (0 to 100) by section, for one prior and quotes mode each.
+
+    The key of `quantiles` is "prior/quotes", as "news/separate"; its value maps "news" and "opinion" to percentiles.
+    """
+
+    corpus: str
+    quantiles: Mapping[str, Mapping[str, tuple[float, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """What is known of a verified model folder."""
+
+    path: Path
+    info: ModelInfo
+    license: str
+    base: str
+    max_tokens: int
+    calibration: Calibration
+    reference: Reference | None
+    manifest: Mapping[str, Any]
+
+
+def default_model() -> Path:
+    """The folder of the shipped model: inside the installed package, or beside it in a checkout."""
+    packaged = Path(str(resources.files("bias"))) / "models" / "default"
+    checkout = Path(str(resources.files("bias"))).parent / "models" / "default"
+    return packaged if packaged.is_dir() else checkout
+
+
+@cache
+def open_model(path: Path) -> ModelFolder:
+    """Read and verify a model folder.
+
+    Raises:
+        ModelError: a file is missing, of another size or digest than bias.json says, or bias.json is not valid.
+    """
+    manifest = _read_manifest(path)
+    try:
+        if manifest["format"] != FORMAT:
+            raise ModelError(f"{path / MANIFEST}: format {manifest['format']} is not known here; update newsbias")
+        if tuple(manifest["categories"]) != CATEGORIES:
+            raise ModelError(f"{path / MANIFEST}: categories other than {', '.join(CATEGORIES)}")
+        files = manifest["files"]
+        for name in (WEIGHTS, TOKENIZER):
+            verify_file(path / name, files[name])
+        return ModelFolder(
+            path=path,
+            info=ModelInfo(str(manifest["name"]), str(manifest["version"]), str(files[WEIGHTS]["sha256"])),
+            license=str(manifest["license"]),
+            base=str(manifest["base"]),
+            max_tokens=int(manifest["max_tokens"]),
+            calibration=read_calibration(manifest["calibration"]),
+            reference=_reference(manifest.get("reference")),
+            manifest=manifest,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{path / MANIFEST}: not a valid model description: {error!r}") from error
+
+
+def verify_file(path: Path, described: Mapping[str, Any]) -> None:
+    """Check a file's size and sha256 against its description ({"bytes": int, "sha256": str}).
+
+    Raises:
+        ModelError: it is missing or differs.
+    """
+    try:
+        size = path.stat().st_size
+        if size != described["bytes"]:
+            raise ModelError(f"{path} has {size} bytes, {MANIFEST} says {described['bytes']}: get the model again")
+        if digest(path) != described["sha256"]:
+            raise ModelError(f"{path} does not match its sha256 in {MANIFEST}: it was changed, get the model again")
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    if not path.is_dir():
+        raise ModelError(f"{path} is not a folder; a model is a folder with {MANIFEST}, {WEIGHTS} and {TOKENIZER}")
+    file = path / MANIFEST
+    try:
+        if file.stat().st_size > MAX_MANIFEST_BYTES:
+            raise ModelError(f"{file} is over {MAX_MANIFEST_BYTES} bytes: not a model description")
+        manifest = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{path} is no model folder: {MANIFEST} is missing") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ModelError(f"{file} cannot be read: {error}") from error
+    if not isinstance(manifest, dict):
+        raise ModelError(f"{file}: not a JSON object")
+    return manifest
+
+
+def read_calibration(values: Mapping[str, Any]) -> Calibration:
+    """The calibration as bias.json holds it."""
+    curve = values["curve"]
+    rows = [tuple(map(float, curve[name])) for name in ("log_odds", "true_positive_rate", "false_positive_rate")]
+    if not rows[0] or len({len(row) for row in rows}) != 1:
+        raise ValueError("the development curve needs three rows of one length")
+    return Calibration(
+        news=_prior_map(values["news"]),
+        balanced=_prior_map(values["balanced"]),
+        token=_platt(values["token"]),
+        technique=_platt(values["technique"]),
+        span_threshold=_share(values["span_threshold"]),
+        known_span_threshold=_share(values["known_span_threshold"]),
+        curve=Curve(*rows),
+    )
+
+
+def _prior_map(values: Mapping[str, Any]) -> PriorMap:
+    thresholds = values["thresholds"]
+    return PriorMap(
+        written=_platt(values["written"]),
+        withheld=_platt(values["withheld"]),
+        thresholds={"separate": _share(thresholds["separate"]), "include": _share(thresholds["include"])},
+    )
+
+
+def _platt(values: Mapping[str, Any]) -> Platt:
+    return Platt(float(values["slope"]), float(values["intercept"]))
+
+
+def _share(value: Any) -> float:
+    if not 0.0 <= float(value) <= 1.0:
+        raise ValueError(f"a threshold lies between 0 and 1, not {value}")
+    return float(value)
+
+
+def _reference(values: Mapping[str, Any] | None) -> Reference | None:
+    if values is None:
+        return None
+    quantiles = {
+        key: {section: tuple(map(float, row)) for section, row in sections.items()}
+        for key, sections in values["quantiles"].items()
+    }
+    if any(len(row) != 101 for sections in quantiles.values() for row in sections.values()):
+        raise ValueError("a reference has 101 percentiles a section")
+    return Reference(str(values["corpus"]), quantiles)

@@ -1,0 +1,188 @@
+"""Predictions -> an article's report. Pure: no model runs here, and the same predictions give the same report."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from bias.calibration import Calibration, PriorMap, sigmoid
+from bias.errors import EmptyTextError, UsageError
+from bias.lexicon import Hit, default_lexicon
+from bias.modelfolder import ModelFolder, Reference
+from bias.types import Article, ArticleReport, Prediction, QuotesMode, SentenceResult, Span, WordScore, label_of
+
+DRAWS = 2000
+"""Bootstrap draws of an interval."""
+
+FEW_SENTENCES = 3
+FEW_PARAGRAPHS = 5
+
+_JOINS = re.compile(r"[\s\-–—'’]*")
+
+
+def make_report(
+    article: Article,
+    predictions: Sequence[Prediction],
+    model: ModelFolder,
+    *,
+    prior: str = "news",
+    quotes: QuotesMode = "separate",
+    threshold: float | None = None,
+) -> ArticleReport:
+    """Calibrate, label, mark and sum up.
+
+    Args:
+        prior: the share of opinionated sentences to expect: `news`, `balanced`, or a number between 0 and 1.
+        quotes: whether labels and score rest on the outlet's own words (`separate`) or on all (`include`).
+        threshold: the probability from which a sentence is opinionated; None is the model's for the prior.
+
+    Raises:
+        EmptyTextError: there is no sentence.
+        UsageError: the prior or the threshold is out of range.
+    """
+    if not predictions:
+        raise EmptyTextError(f"{article.source}: no text to score")
+    if threshold is not None and not 0.0 <= threshold <= 1.0:
+        raise UsageError(f"--threshold lies between 0 and 1, not {threshold}")
+    calibration = model.calibration
+    maps = calibration.prior(prior)
+    cut = maps.thresholds[quotes] if threshold is None else threshold
+    results = tuple(sentence_result(article.text, p, calibration, maps, quotes, cut) for p in predictions)
+    counted = [r for r in results if r.counted or quotes == "include"]
+    shares = [r.outlet_probability if quotes == "separate" else r.probability for r in counted]
+    score = 100 * float(np.mean(shares)) if counted else None
+    return ArticleReport(
+        article=article,
+        model=model.info,
+        prior=prior,
+        quotes=quotes,
+        threshold=cut,
+        score=score,
+        interval=prediction_interval(shares, [r.sentence.paragraph for r in counted]) if counted else None,
+        percentile=None if score is None else percentiles(score, model.reference, f"{prior}/{quotes}"),
+        sentences=results,
+        warnings=(*article.warnings, *_warnings(len(counted))),
+        reference=model.reference.corpus if model.reference else None,
+    )
+
+
+def sentence_result(
+    text: str, prediction: Prediction, calibration: Calibration, maps: PriorMap, quotes: QuotesMode, threshold: float
+) -> SentenceResult:
+    """One sentence under one prior: its two probabilities, label, categories and loaded spans."""
+    sentence = prediction.sentence
+    probability = maps.written(prediction.logit)
+    if prediction.outlet_logit is None:
+        outlet = 0.0
+    elif sentence.withheld:
+        outlet = maps.withheld(prediction.outlet_logit)
+    else:
+        outlet = probability
+    return SentenceResult(
+        sentence=sentence,
+        probability=probability,
+        outlet_probability=outlet,
+        label=label_of(outlet if quotes == "separate" else probability, threshold),
+        categories={name: calibration.technique(logit) for name, logit in prediction.techniques.items()},
+        spans=tuple(find_spans(text, prediction, calibration)),
+    )
+
+
+def find_spans(text: str, prediction: Prediction, calibration: Calibration) -> Iterator[Span]:
+    """The loaded words of a sentence, neighbours joined, with what the lexicon knows of them.
+
+    A word is loaded where the token head says so; for a term of the lexicon less of its evidence is enough, and the
+    whole term is marked. The category is the lexicon's, else the sentence's strongest technique.
+    """
+    sentence = prediction.sentence
+    hits = [
+        Hit(sentence.start + hit.start, sentence.start + hit.end, hit.entry)
+        for hit in default_lexicon().find(sentence.text)
+    ]
+    strongest = max(prediction.techniques, key=lambda name: prediction.techniques[name], default=None)
+    for group in _groups(text, prediction, calibration, hits):
+        start, end = group[0].start, group[-1].end
+        entry = next((hit.entry for hit in hits if hit.start < end and start < hit.end), None)
+        yield Span(
+            start=start,
+            end=end,
+            text=text[start:end],
+            probability=max(sigmoid(calibration.token.log_odds(word.logit)) for word in group),
+            voice="quoted" if _is_quoted(group[0], prediction) else "outlet",
+            category=entry.category if entry else strongest,
+            alternatives=entry.alternatives if entry else (),
+            why=entry.why if entry else None,
+        )
+
+
+def _groups(
+    text: str, prediction: Prediction, calibration: Calibration, hits: Sequence[Hit]
+) -> Iterator[list[WordScore]]:
+    """Runs of loaded words with nothing but spaces and hyphens between them, all of one voice."""
+    group: list[WordScore] = []
+    for word in _loaded(prediction.words, calibration, hits):
+        joins = group and _JOINS.fullmatch(text, group[-1].end, word.start)
+        if group and not (joins and _is_quoted(group[-1], prediction) == _is_quoted(word, prediction)):
+            yield group
+            group = []
+        group.append(word)
+    if group:
+        yield group
+
+
+def _loaded(words: Sequence[WordScore], calibration: Calibration, hits: Sequence[Hit]) -> Iterator[WordScore]:
+    def probability(word: WordScore) -> float:
+        return calibration.token(word.logit)
+
+    for word in words:
+        term = next((hit for hit in hits if hit.start < word.end and word.start < hit.end), None)
+        if term is None:
+            if probability(word) >= calibration.span_threshold:
+                yield word
+        else:
+            of_term = [other for other in words if term.start < other.end and other.start < term.end]
+            if max(map(probability, of_term)) >= calibration.known_span_threshold:
+                yield word
+
+
+def _is_quoted(word: WordScore, prediction: Prediction) -> bool:
+    return any(start <= word.start and word.end <= end for start, end in prediction.sentence.withheld)
+
+
+def prediction_interval(probabilities: Sequence[float], paragraphs: Sequence[int]) -> tuple[float, float]:
+    """The 95 % prediction interval, in percent, for the share of sentences that annotators would mark.
+
+    Bootstrap over paragraphs (Efron and Tibshirani 1993) with each sentence's label drawn from its probability; below
+    `FEW_PARAGRAPHS` paragraphs only the labels are drawn. The seed is fixed, so a report can be repeated.
+    """
+    generator = np.random.default_rng(0)
+    p = np.asarray(probabilities)
+    labels = generator.random((DRAWS, len(p))) < p
+    _, unit = np.unique(np.asarray(paragraphs), return_inverse=True)
+    units = int(unit.max()) + 1
+    if units < FEW_PARAGRAPHS:
+        weights = np.ones((DRAWS, len(p)))
+    else:
+        weights = generator.multinomial(units, np.full(units, 1 / units), size=DRAWS)[:, unit]
+    shares = (labels * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1)
+    low, high = np.percentile(shares, [2.5, 97.5])
+    return 100 * float(low), 100 * float(high)
+
+
+def percentiles(score: float, reference: Reference | None, key: str) -> Mapping[str, int] | None:
+    """The share of reference pages, in percent by section, whose score is lower (ties count half)."""
+    quantiles = reference.quantiles.get(key) if reference else None
+    if quantiles is None:
+        return None
+    ranks = {name: (bisect_left(row, score) + bisect_right(row, score)) / 2 for name, row in quantiles.items()}
+    return {name: round(min(100.0, max(0.0, rank - 0.5))) for name, rank in ranks.items()}
+
+
+def _warnings(counted: int) -> Iterator[str]:
+    if not counted:
+        yield "no sentence of the outlet's own: nothing to score"
+    elif counted < FEW_SENTENCES:
+        yield f"only {counted} sentence{'s' * (counted > 1)} of the outlet's own: the score is very uncertain"

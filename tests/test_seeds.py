@@ -25,6 +25,7 @@ from bias.types import Label, Voice
 
 SEEDS = Path(__file__).parents[1] / "seeds"
 CASES = Path(__file__).parent / "cases"
+TRAINING = Path(__file__).parents[1] / "bias" / "training" / "sentences"
 KINDS = {"wire", "quotes", "mixed", "column", "sly"}
 ARTICLES = sorted(SEEDS.glob("*.txt"), key=lambda path: path.name)
 
@@ -41,6 +42,10 @@ def differing(first: str, second: str) -> tuple[str, str]:
     while one and two and one[-1] == two[-1]:
         one, two = one[:-1], two[:-1]
     return " ".join(one), " ".join(two)
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.lower()))
 
 
 def gold(article: Path) -> dict[str, Any]:
@@ -180,3 +185,17 @@ def test_quotation_pairs_differ_inside_the_quote_alone() -> None:
         before, after = case["loaded"].split(quoted)
         assert re.search(r'["“‘]', before + quoted[0])
         assert re.search(r'["”’]', quoted[-2:] + after)
+
+
+def test_nothing_measured_on_is_trained_on() -> None:
+    measured = [sentence["text"] for article in ARTICLES for sentence in gold(article)["sentences"]]
+    measured += [item["text"] for items in load("sentences.json").values() for item in items]
+    measured += load("checklist/facts.json")
+    measured += [case["loaded"] for name in ("insertion", "quotation") for case in load(f"checklist/{name}.json")]
+    rows = [json.loads(line) for path in TRAINING.glob("*.jsonl") for line in path.read_text("utf-8").splitlines()]
+    trained = [(value, words(value)) for row in rows for value in row.values() if isinstance(value, str)]
+    assert trained
+    for text in measured:
+        own = words(text)
+        copies = [value for value, theirs in trained if len(own & theirs) > 0.6 * len(own | theirs)]
+        assert not copies, (text, copies)

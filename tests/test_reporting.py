@@ -4,6 +4,9 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import accumulate
 
 import pytest
 from factories import Failure, failure, harbour, loaded, report, sentence
@@ -13,6 +16,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from bias.errors import InputError
 from bias.reporting import RENDERERS, renderer
+from bias.reporting.html import render_fragment, render_page
 from bias.reporting.markdown import escaped
 from bias.reporting.marking import Lines, excerpt, paragraphs, pieces, visible
 from bias.reporting.records import CSV_COLUMNS, render_csv, render_json, render_jsonl, report_schema, to_record
@@ -179,7 +183,7 @@ def test_full_view_says_what_the_score_means() -> None:
     assert "Expected 25 % of the outlet's own sentences, 95 % interval 11 to 38." in text
     assert "Higher than 86 % of news pages and 17 % of opinion pages." in text
     assert "Compared with 2,000 news pages" in text
-    assert "It does not say left or right, true or false" in text
+    assert "it does not say left or right, true or false" in text
     assert "try passed, approved" in text
     assert "3 of 14 sentences opinionated" in text
 
@@ -273,6 +277,116 @@ def test_markdown_shows_each_opinionated_sentence_with_its_words() -> None:
 )
 def test_markdown_shows_text_as_it_is(text: str, markdown: str) -> None:
     assert escaped(text) == markdown
+
+
+# --- html ---
+
+
+class Page(HTMLParser):
+    """The elements of a page, and the text of its articles without tooltips and probabilities."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in {"meta", "br"}:
+            self._open.append(dict(attrs).get("class") or tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if "text" in self._open and not {"tip", "verdict"} & set(self._open):
+            self.text += data
+
+    def having(self, name: str) -> list[dict[str, str | None]]:
+        return [attrs for _, attrs in self.elements if name in (attrs.get("class") or "").split()]
+
+    def ids(self) -> list[str | None]:
+        return [attrs["id"] for _, attrs in self.elements if "id" in attrs]
+
+
+def test_the_page_shows_the_article_as_written() -> None:
+    given_report = report(
+        [sentence("A  <b>plain</b> &amp; {{ line }}."), sentence("A “sham” vote?", 0.9, loaded("sham"), gap="\n")],
+        [sentence("Lies, all of it.", 0.9, loaded("Lies"))],
+        lead="  \n",
+        tail=" \n",
+        separator="\n \n\n",
+    )
+    page = Page(render_page([given_report]))
+    assert page.text == given_report.article.text
+    assert [tag for tag, _ in page.elements].count("p") >= 2
+
+
+def test_the_page_asks_for_nothing() -> None:
+    html = render_page([harbour(), failure()])
+    assert not re.search(r"https?:|//|\bsrc=|@import|url\(|<script|<link|<iframe|\bon\w+=", html)
+    assert "default-src 'none'" in html
+
+
+def test_hits_explain_themselves_to_keyboard_and_screen_reader() -> None:
+    page = Page(render_page([harbour(), harbour()]))
+    ids = page.ids()
+    assert len(ids) == len(set(ids))
+    tips = {attrs["id"] for attrs in page.having("tip") if attrs["role"] == "tooltip"}
+    hits = [attrs for attrs in page.having("hit") if "aria-describedby" in attrs]
+    assert len(hits) == 2 * len(harbour().spans)
+    assert all(attrs["tabindex"] == "0" and attrs["aria-describedby"] in tips for attrs in hits)
+    html = render_page([harbour()])
+    assert "Suggests corruption, shows none." in html
+    assert "Instead: <i>associates, allies</i>" in html
+
+
+def test_strength_is_shown_by_weight_and_quoted_hits_do_not_count() -> None:
+    page = Page(render_fragment(harbour()))
+    classes = [str(attrs["class"]).split() for attrs in page.having("hit") if "aria-describedby" in attrs]
+    assert [name[1] for name in classes] == [f"strength-{n}" for n in (3, 3, 3, 3, 1, 2, 2, 2)]
+    assert sum("uncounted" in name for name in classes) == 3
+    included = Page(render_fragment(replace(harbour(), quotes="include")))
+    assert not included.having("uncounted")
+    assert not included.having("quoted")
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.5, 0.7, 1.0])
+def test_a_sentence_is_shown_as_its_label_says(threshold: float) -> None:
+    given_report = harbour().at(threshold)
+    page = Page(render_fragment(given_report))
+    shown = [attrs for attrs in page.having("sentence") if attrs.get("id") and "opinionated" in str(attrs["class"])]
+    assert len(shown) == len(given_report.opinionated)
+    links = {attrs["href"] for attrs in page.having("segment") if "href" in attrs}
+    assert links == {f"#{attrs['id']}" for attrs in shown}
+
+
+def test_the_index_lists_every_input_and_its_links_lead_somewhere() -> None:
+    html = render_page([harbour(), failure("lost.txt"), UNSCORED])
+    page = Page(html)
+    links = [str(attrs["href"]) for tag, attrs in page.elements if tag == "a"]
+    assert {"#a1", "#a3"} <= set(links)
+    assert {link.removeprefix("#") for link in links} <= set(page.ids())
+    assert "Not read: byte 12" in html
+    assert not Page(render_page([harbour()])).having("index")
+
+
+def test_a_fragment_styles_nothing_outside_itself() -> None:
+    html = render_fragment(harbour())
+    assert not re.search(r"<(html|head|body|main)\b", html)
+    css = html.split("<style>")[1].split("</style>")[0].strip()
+    assert css.startswith(".newsbias {")
+    depths = list(accumulate({"{": 1, "}": -1}.get(character, 0) for character in css))
+    assert depths.index(0, css.index("{")) == len(css) - 1
+    assert html.strip().startswith('<div class="newsbias">')
+
+
+def test_a_report_shows_itself() -> None:
+    assert harbour().to_html() == render_page([harbour()])
+    assert harbour()._repr_html_() == render_fragment(harbour())
 
 
 # --- every format ---

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -52,6 +51,6 @@ def _environment() -> Environment:
     return environment
 
 
-def _finalize(value: Any) -> Any:
-    """What Jinja does with each value before escaping it; markup stays markup."""
-    return visible(value) if isinstance(value, str) else value
+def _finalize(value: object) -> str:
+    """What Jinja prints for a value, before it escapes it; markup stays markup."""
+    return visible(value if isinstance(value, str) else str(value))

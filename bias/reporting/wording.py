@@ -5,9 +5,11 @@ from __future__ import annotations
 from bias.types import ArticleReport, Category, SentenceResult
 
 NOT_MEANT = (
-    "This measures wording. It does not say left or right, true or false; a high score is no misconduct, "
+    "The score is the percentage of sentences that annotators would be expected to mark as opinionated. "
+    "It measures wording: it does not say left or right, true or false, and a high score is no misconduct, "
     "for opinion is legitimate."
 )
+"""What the score measures, and what a reader could take it for and should not."""
 
 CATEGORY_NAMES: dict[Category, str] = {
     "loaded_language": "loaded language",

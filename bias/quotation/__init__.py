@@ -1,0 +1,119 @@
+"""Quotation: whose words a stretch of text is.
+
+text -> pairs of marks (marks.py) -> what each is and who governs it (quotes.py, attribution.py)
+     -> the voice of each sentence (voice.py)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import NamedTuple
+
+from bias.quotation.frames import Frame, frame
+from bias.quotation.marks import Pair, pairs
+from bias.quotation.quotes import Quote, classify
+from bias.quotation.voice import is_plain
+from bias.segmentation import segment
+from bias.types import Sentence
+
+__all__ = ["Quote", "attribute", "find_quotes"]
+
+
+def find_quotes(text: str, sentences: Sequence[Sentence] | None = None) -> tuple[Quote, ...]:
+    """The outermost quotations of `text`, in order and without overlap.
+
+    A quotation over several paragraphs, each re-opened, is one quote a paragraph. `sentences` defaults to
+    `segmentation.segment(text)`.
+    """
+    if sentences is None:
+        sentences = segment(text)
+    return tuple(quote for paragraph in _paragraphs(text, sentences) for quote in paragraph.quotes)
+
+
+def attribute(text: str, sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
+    """The same sentences with `voice`, `withheld`, `speaker`, `verb` and `loaded_verb` filled.
+
+    `sentences` are those of an article in order, or one that stands alone; their offsets count in `text`. A quotation
+    without an attribution of its own has the speaker of the quotation before it. Linear in the text.
+    """
+    return tuple(
+        _voiced(sentence, tokens, paragraph.quotes)
+        for paragraph in _paragraphs(text, sentences)
+        for sentence, tokens in zip(paragraph.sentences, paragraph.frames, strict=True)
+    )
+
+
+class _Paragraph(NamedTuple):
+    sentences: list[Sentence]
+    frames: list[Frame]
+    quotes: list[Quote]
+
+
+def _paragraphs(text: str, sentences: Sequence[Sentence]) -> Iterator[_Paragraph]:
+    """Each paragraph with its quotations; a speaker is carried over to the quotations that follow without one."""
+    speaker: str | None = None
+    for _, group in groupby(sentences, key=lambda sentence: sentence.paragraph):
+        members = list(group)
+        found = pairs(text, [(sentence.start, sentence.end) for sentence in members])
+        frames = [frame(text, sentence.start, sentence.end, found) for sentence in members]
+        quotes = _with_speakers(_classified(text, found, frames), frames, speaker)
+        last = next((token.pair for token in reversed(frames[-1]) if token.pair is not None), None)
+        speaker = quotes[last].speaker if last is not None and quotes[last].kind == "attributed" else None
+        yield _Paragraph(members, frames, quotes)
+
+
+def _classified(text: str, found: Sequence[Pair], frames: Sequence[Frame]) -> list[Quote]:
+    before: dict[int, Frame] = {}
+    after: dict[int, Frame] = {}
+    for tokens in frames:
+        for at, token in enumerate(tokens):
+            if token.pair is not None:
+                before.setdefault(token.pair, tokens[max(0, at - 60) : at])
+                after[token.pair] = tokens[at + 1 : at + 60]
+    return [classify(text, pair, before[number], after[number]) for number, pair in enumerate(found)]
+
+
+def _with_speakers(quotes: list[Quote], frames: Sequence[Frame], carried: str | None) -> list[Quote]:
+    """Quotations without an attribution take the speaker of the one before, or of the next that has one.
+
+    `carried` is the speaker in whose words the paragraph before ended; it reaches a paragraph that
+    opens with a quotation.
+    """
+    opens = bool(frames[0]) and frames[0][0].pair is not None
+    speaker = carried if opens else None
+    following = next((quote.speaker for quote in quotes if quote.speaker), None) if opens else None
+    result: list[Quote] = []
+    for quote in quotes:
+        if quote.kind == "attributed" and quote.whole and quote.verb is None and quote.speaker is None:
+            result.append(replace(quote, speaker=speaker or following))
+        else:
+            result.append(quote)
+        speaker = result[-1].speaker or speaker
+    return result
+
+
+def _voiced(sentence: Sentence, tokens: Frame, quotes: Sequence[Quote]) -> Sentence:
+    inside = [quotes[token.pair] for token in tokens if token.pair is not None]
+    attributed = [quote for quote in inside if quote.kind == "attributed"]
+    if not attributed:
+        return sentence
+    withheld = tuple(
+        (max(sentence.start, quote.inner_start), min(sentence.end, quote.inner_end))
+        for quote in attributed
+        if quote.inner_start < sentence.end and quote.inner_end > sentence.start
+    )
+    if not any(token.is_word for token in tokens) and len(attributed) == len(inside):
+        withheld = ((sentence.start, sentence.end),)
+    whole = all(quote.whole for quote in attributed)
+    plain = whole and is_plain(tokens, lambda pair: quotes[pair].kind == "scare")
+    governed = [q for q in attributed if q.verb_start is not None and sentence.start <= q.verb_start < sentence.end]
+    return replace(
+        sentence,
+        voice="quoted" if plain else "mixed",
+        withheld=withheld,
+        speaker=(governed or attributed)[0].speaker,
+        verb=next((quote.verb for quote in governed if quote.verb), None),
+        loaded_verb=any(quote.loaded_verb for quote in governed),
+    )

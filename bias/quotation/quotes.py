@@ -1,0 +1,135 @@
+"""What a quotation is: speech that someone is said to have uttered, a scare quote, or a title."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from bias.quotation import attribution
+from bias.quotation.attribution import Attribution
+from bias.quotation.frames import Frame, ends_open
+from bias.quotation.marks import Pair
+from bias.quotation.vocabulary import LABELLING_VERBS, LOADED_VERBS, PEOPLE, TITLED_NOUNS, VERBS
+
+Kind = Literal["attributed", "scare", "title"]
+
+SCARE_WORDS = 4
+"""A quotation of more words without a speaker is taken for speech: scare quotes are a word or two."""
+
+_WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
+_SELF = frozenset("i i'm i've i'll i'd we we're we've we'll our my me us you you're your".split())
+_NAMING = frozenset({"called", "dubbed", "named", "titled", "entitled", "known", "nicknamed", "headlined", "codenamed"})
+_TITLE_PREPOSITIONS = frozenset({"on", "in", "of", "for", "to", "via", "from", "with"})
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A stretch between quotation marks, with half-open offsets outside and inside its marks.
+
+    `attributed`: someone is said to have said it. `scare`: a word or two that nobody is said to have said. `title`: a
+    title, name or nickname. `whole` says that it is a clause of its own, not a part of the outlet's clause.
+    """
+
+    start: int
+    end: int
+    inner_start: int
+    inner_end: int
+    kind: Kind
+    speaker: str | None = None
+    verb: str | None = None
+    loaded_verb: bool = False
+    verb_start: int | None = None
+    whole: bool = False
+
+
+def classify(text: str, pair: Pair, before: Frame, after: Frame) -> Quote:
+    """The quotation between the words of its sentence `before` it and `after` it (of the last, if it spans several)."""
+    inner = text[pair.inner_start : pair.inner_end]
+    set_off = ends_open(text, pair)
+    governor = _governor(before, after, set_off=set_off)
+    whole = _is_whole(before, after, governor, set_off=set_off)
+    if _is_title(inner, before, after, governor, whole=whole):
+        return Quote(*pair, kind="title")
+    if governor is None and not _is_speech(inner, before, whole=whole):
+        return Quote(*pair, kind="scare")
+    if governor is None:
+        return Quote(*pair, kind="attributed", whole=whole)
+    verb = governor.verb
+    loaded = verb is not None and verb.lower() in LOADED_VERBS
+    return Quote(*pair, "attributed", governor.speaker, verb, loaded, governor.start, whole)
+
+
+def _governor(before: Frame, after: Frame, *, set_off: bool) -> Attribution | None:
+    """The nearer attribution; the words after a quotation that is set off come first, unless a comma leads to it."""
+    if before and before[-1].lower in {"so-called", "called"} and not _is_active(before):
+        return None
+    ahead = attribution.before(before)
+    if ahead and (ahead.distance <= 1 or before[-1].text in {",", ":"}):
+        return ahead
+    return attribution.after(after, set_off=set_off) or ahead
+
+
+def _is_active(before: Frame) -> bool:
+    """Whether "called" has a subject: what critics called "..."."""
+    subject = before[-2].lower if len(before) > 1 else ""
+    return before[-1].lower == "called" and (
+        subject in {"he", "she", "they", "have", "has", "had", "been", "was", "were", "also", "i", "we", "so"}
+        or subject in PEOPLE
+        or (len(before) > 1 and before[-2].is_name)
+    )
+
+
+def _is_whole(before: Frame, after: Frame, governor: Attribution | None, *, set_off: bool) -> bool:
+    follows_freely = set_off or not after or not after[0].is_word or after[0].text in VERBS
+    if not before:
+        return follows_freely
+    last = before[-1]
+    leads = not last.is_word or (
+        governor is not None
+        and governor.distance <= 1
+        and (last.lower == "that" or last.text in VERBS - LABELLING_VERBS)
+    )
+    return leads and follows_freely
+
+
+def _is_speech(inner: str, before: Frame, *, whole: bool) -> bool:
+    """Whether words that no one is said to have said are someone's speech all the same."""
+    words = _WORD.findall(inner.lower().replace("’", "'"))
+    if len(words) > SCARE_WORDS or (len(words) > 1 and before and before[-1].text == ":"):
+        return True
+    if whole and not before and inner.rstrip()[-1:] in ".!?,…":
+        return True
+    return len(words) > 2 and not _SELF.isdisjoint(words)
+
+
+def _is_title(inner: str, before: Frame, after: Frame, governor: Attribution | None, *, whole: bool) -> bool:
+    """Whether it names something: a film, a programme, a nickname."""
+    last = before[-1].lower if before else ""
+    next_is_name = bool(after) and after[0].is_name and after[0].start == after[0].start
+    words = _WORD.findall(inner)
+    if before and before[-1].is_name and next_is_name and len(words) <= 3 and not inner.endswith((",", ".")):
+        return before[-1].end >= before[-1].start and last not in VERBS
+    if not _is_title_case(inner, words):
+        return False
+    if any(token.lower in TITLED_NOUNS or token.lower in _NAMING for token in before[-2:]) and (
+        not governor or governor.verb is None or last in TITLED_NOUNS or (last in _NAMING and not _is_active(before))
+    ):
+        return True
+    if governor is None:
+        return len(words) > 1 or not before or last in _TITLE_PREPOSITIONS
+    if governor.verb and governor.verb.lower() in LABELLING_VERBS:
+        return False
+    named_place = bool(before) and (
+        last in _TITLE_PREPOSITIONS or last.endswith(("'s", "’s", "s'", "s’")) or (before[-1].is_name and not whole)
+    )
+    told = last in {"told", "tells"} and bool(after) and after[0].is_word
+    return named_place or told or (len(words) > 1 and not whole and governor.distance > 1)
+
+
+def _is_title_case(inner: str, words: list[str]) -> bool:
+    if not words or len(words) > 10 or inner.rstrip().endswith((".", "…")) or ", " in inner.rstrip(","):
+        return False
+    if len(words) > 1 and inner.isupper():
+        return False
+    return words[0][0].isupper() and all(word[0].isupper() or word[0].isdigit() for word in words if len(word) > 3)

@@ -22,6 +22,7 @@ from bias.quotation.vocabulary import (
     WEAK_VERBS,
 )
 
+
 def _words(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
@@ -36,7 +37,9 @@ _AUXILIARIES = _words(
 _SUBJECTS = _words("i you he she it we they who which that to and also critics") | _AUXILIARIES
 _PRONOUNS = _words("i you he she it we they one")
 _RELATIVES = frozenset({"who", "which", "that", "whom", "whose"})
-_CONJUNCTIONS = _words("and but or so because while whereas although though if when where as yet nor than after before since")
+_CONJUNCTIONS = _words(
+    "and but or so because while whereas although though if when where as yet nor than after before since"
+)
 _NEW_CLAUSE = frozenset({"but", "while", "whereas", "although", "though"})
 _OPENING_CLAUSE = _words("after when while although though because since before if once despite as")
 _PREPOSITIONS = _words("for of in at from with on to by about during through via under over against into")

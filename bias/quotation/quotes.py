@@ -18,7 +18,26 @@ SCARE_WORDS = 4
 """A quotation of more words without a speaker is taken for speech: scare quotes are a word or two."""
 
 _WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
-_SELF = frozenset("i i'm i've i'll i'd we we're we've we'll our my me us you you're your".split())
+_SELF = frozenset(
+    [
+        "i",
+        "i'm",
+        "i've",
+        "i'll",
+        "i'd",
+        "we",
+        "we're",
+        "we've",
+        "we'll",
+        "our",
+        "my",
+        "me",
+        "us",
+        "you",
+        "you're",
+        "your",
+    ]
+)
 _NAMING = frozenset({"called", "dubbed", "named", "titled", "entitled", "known", "nicknamed", "headlined", "codenamed"})
 _TITLE_PREPOSITIONS = frozenset({"on", "in", "of", "for", "to", "via", "from", "with"})
 

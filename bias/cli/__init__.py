@@ -1,0 +1,75 @@
+"""The command `bias`: one module a command; each parses, calls the library, prints, and returns its exit status."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from bias import __version__
+from bias.cli.info import info
+from bias.cli.predict import predict
+from bias.cli.score import score
+from bias.cli.status import ExitStatus, complain, guarded
+
+EXAMPLES = """
+Examples:
+
+  bias score article.txt                    an article with its loaded words
+
+  bias score drafts/ -o report.html         a page for a folder of articles
+
+  bias score --fail-above 30 story.md       a check before publishing
+
+  bias predict rows.csv -o scored.csv       sentences, one row each
+
+  bias info                                 the model, its licence and figures
+"""
+
+app = typer.Typer(
+    name="bias",
+    help="Detect bias and loaded language in news.\n\nIt measures wording, never left or right, true or false.",
+    epilog=EXAMPLES,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (score, info):
+    app.command()(guarded(command))
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"bias {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; `argv` is without the program's name, and `sys.argv[1:]` by default.
+
+    Returns:
+        The exit status (`ExitStatus`).
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no reason to fail
+    arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    try:
+        status = get_command(app).main(arguments, prog_name="bias", standalone_mode=False)
+    except typer.TyperException as error:
+        complain(f"{error.format_message()} ('bias --help' tells more)")
+        status = ExitStatus.ERROR
+    return int(status or ExitStatus.DONE)

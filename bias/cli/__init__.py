@@ -12,7 +12,6 @@ from typer.main import get_command
 
 from bias import __version__
 from bias.cli.info import info
-from bias.cli.predict import predict
 from bias.cli.score import score
 from bias.cli.status import ExitStatus, complain, guarded
 

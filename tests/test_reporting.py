@@ -13,6 +13,10 @@ from factories import Failure, failure, harbour, loaded, report, sentence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
+from rich.cells import cell_len
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
 
 from bias.errors import InputError
 from bias.reporting import RENDERERS, renderer
@@ -210,6 +214,20 @@ def test_full_view_in_colour_only_adds_styles() -> None:
     assert [line.rstrip() for line in bare.splitlines()] == plain
 
 
+def test_full_view_dims_the_quoted_and_colours_the_loaded_alone() -> None:
+    lines = [Text.from_ansi(line) for line in render_full([harbour()], Terminal(color=True)).splitlines()]
+
+    def style_of(word: str) -> Style:
+        line = next(line for line in lines if word in line.plain)
+        return line.get_style_at_offset(Console(), line.plain.index(word))
+
+    assert style_of("dockworker").dim
+    assert style_of("cronies").underline
+    assert style_of("cronies").color
+    for word in ("council president", "closed since", "who voted"):
+        assert not style_of(word), word
+
+
 def test_full_view_in_ascii() -> None:
     text = render_full([report([sentence("A plain line.", 0.9)])], Terminal(unicode=False))
     assert text.isascii()
@@ -222,6 +240,16 @@ def test_full_view_keeps_to_its_width(width: int) -> None:
     assert max(map(len, lines)) <= min(max(width, 40), 100)
 
 
+@given(st.lists(st.text(min_size=1, max_size=60), min_size=1, max_size=4), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_full_view_of_any_text_fits_and_commands_nothing(texts: list[str], color: bool) -> None:
+    given_report = report([sentence(text, 0.9, loaded(text[-1])) for text in texts], source=texts[0], title=texts[-1])
+    shown = render_full([given_report], Terminal(color=color))
+    bare = re.sub(r"\x1b\[[\d;]*m", "", shown)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", bare)
+    assert max(cell_len(line) for line in bare.split("\n")) <= 80
+
+
 class Stream(io.StringIO):
     encoding = "utf-8"
 
@@ -231,6 +259,7 @@ class Stream(io.StringIO):
 
 def test_a_terminal_obeys_the_environment() -> None:
     assert Terminal.of(io.StringIO(), {}) == Terminal(80, color=False, unicode=False)
+    assert Terminal.of(Stream(), {"COLUMNS": "wide"}).width == 80
     assert Terminal.of(Stream(), {"COLUMNS": "132"}) == Terminal(132, color=True, unicode=True)
     assert not Terminal.of(Stream(), {"COLUMNS": "80", "NO_COLOR": "1"}).color
     assert not Terminal.of(Stream(), {"COLUMNS": "80", "TERM": "dumb"}).color
@@ -252,6 +281,13 @@ def test_concise_points_at_each_opinionated_sentence() -> None:
         assert float(found[4]) == pytest.approx(result.outlet_probability, abs=0.005)
     assert "opinionated 0.97 rammed through, cronies " in lines[0]
     assert "score 24.6 (11.2 to 38.5)" in lines[-1]
+
+
+def test_concise_is_one_line_a_finding_whatever_the_text() -> None:
+    hostile = report([sentence("One\r\ntwo\n\nthree.", 0.9, loaded("two"))], source="a\nb:1:1: x.txt", lead="\r\n\n ")
+    lines = renderer("concise")([hostile]).splitlines()
+    assert lines[0] == 'a b:1:1: x.txt:3:2: opinionated 0.90 two "One two three."'
+    assert len(lines) == 2
 
 
 # --- markdown ---

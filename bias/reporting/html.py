@@ -13,7 +13,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bias.reporting import wording
-from bias.reporting.marking import is_counted, paragraphs, pieces, visible
+from bias.reporting.marking import is_aside, is_counted, paragraphs, pieces, visible
 from bias.reporting.records import Outcome
 from bias.types import ArticleReport
 
@@ -47,7 +47,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= {"paragraphs": paragraphs, "pieces": pieces, "is_counted": is_counted, "say": wording}
+    environment.globals |= {
+        "paragraphs": paragraphs,
+        "pieces": pieces,
+        "is_aside": is_aside,
+        "is_counted": is_counted,
+        "say": wording,
+    }
     return environment
 
 

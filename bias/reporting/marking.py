@@ -93,6 +93,11 @@ def is_counted(report: ArticleReport, span: Span) -> bool:
     return span.voice == "outlet" or report.quotes == "include"
 
 
+def is_aside(report: ArticleReport, result: SentenceResult) -> bool:
+    """Whether the sentence is only quoted: outside the score, and neutral."""
+    return report.quotes == "separate" and not result.counted and result.label == "neutral"
+
+
 def paragraphs(report: ArticleReport) -> tuple[tuple[SentenceResult | str, ...], ...]:
     """The article by paragraphs: sentences, and the text between them as it stands there (whitespace, as a rule).
 

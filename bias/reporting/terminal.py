@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -19,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
-from bias.reporting.marking import Lines, is_counted, one_line, paragraphs, pieces
+from bias.reporting.marking import Lines, is_aside, is_counted, one_line, paragraphs, pieces
 from bias.reporting.records import Outcome
 from bias.reporting.wording import (
     CATEGORY_NAMES,
@@ -68,12 +69,12 @@ class Terminal:
         """
         interactive = stream.isatty()
         columns = environ.get("COLUMNS", "")
-        if columns.isdecimal() and int(columns) > 0:
-            width = int(columns)
-        else:
-            width = (os.get_terminal_size(stream.fileno()).columns if interactive else 0) or 80
+        width = int(columns) if columns.isdecimal() else 0
+        if interactive and not width:
+            with suppress(OSError):  # a terminal that does not tell its size
+                width = os.get_terminal_size(stream.fileno()).columns
         return cls(
-            width=width,
+            width=width or 80,
             color=interactive and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb",
             unicode=(stream.encoding or "").lower().replace("_", "-").startswith("utf"),
         )
@@ -114,33 +115,33 @@ def _parts(outcome: Outcome, terminal: Terminal, console: Console) -> Iterator[R
     yield Text()
     yield from _article(outcome, terminal, console)
     yield Text(("─" if terminal.unicode else "-") * console.width, style="aside")
-    yield from _summary(outcome, terminal)
+    yield from _summary(outcome, terminal, console.width)
     yield Text()
 
 
 def _article(report: ArticleReport, terminal: Terminal, console: Console) -> Iterator[Text]:
     """Paragraph by paragraph, each sentence in its own lines to the right of its bar."""
     rule = " │ " if terminal.unicode else " | "
-    blank = " " * (_GUTTER_WIDTH - len(rule)) + rule
+    blank = Text.assemble((" " * (_GUTTER_WIDTH - len(rule)) + rule, "aside"))
     speaker = None
     for paragraph in paragraphs(report):
         for run in paragraph:
             if isinstance(run, str):
                 if run.strip():
-                    yield from (Text(blank).append_text(line) for line in _wrapped(Text(one_line(run)), console))
+                    yield from (blank + line for line in _wrapped(Text(one_line(run)), console))
                 continue
-            gutter = _gutter(report, run, terminal).append(rule, style="aside")
+            gutter = Text.assemble(_gutter(report, run, terminal), (rule, "aside"))
             for line in _wrapped(_marked(report, run), console):
-                yield gutter.append_text(line)
-                gutter = Text(blank, style="aside")
+                yield gutter + line
+                gutter = blank
                 if not terminal.color and (underline := _underline(line)):
-                    yield gutter.copy().append(underline)
+                    yield blank + Text(underline)
             quoted = run.sentence.speaker if report.quotes == "separate" else None
             if quoted and quoted != speaker and quoted not in run.sentence.text:
-                yield Text(f"{blank}(quoting {one_line(quoted)})", style="aside")
+                yield blank + Text(f"(quoting {one_line(quoted)})", style="aside")
             speaker = quoted
             if run.label == "opinionated" and not run.spans and (categories := categories_line(run)):
-                yield Text(f"{blank}({categories})", style="aside")
+                yield blank + Text(f"({categories})", style="aside")
         yield Text()
 
 
@@ -169,14 +170,14 @@ def _underline(line: Text) -> str:
     return "".join(marks).rstrip()
 
 
-def _gutter(report: ArticleReport, result: SentenceResult, terminal: Terminal) -> Text:
-    """Thirteen cells: a marker where opinionated, a bar and the probability that decides, or that it is a quote."""
-    if report.quotes == "separate" and not result.counted:
-        return Text("quoted".rjust(_GUTTER_WIDTH - 3), style="aside")
+def _gutter(report: ArticleReport, result: SentenceResult, terminal: Terminal) -> tuple[str, str]:
+    """Thirteen cells and their style: a marker where opinionated, a bar, the probability; or that it is a quote."""
+    if is_aside(report, result):
+        return "quoted".rjust(_GUTTER_WIDTH - 3), "aside"
     probability = report.decisive(result)
     opinionated = result.label == "opinionated"
-    text = f"{'!' if opinionated else ' '} {_bar(probability, terminal)} {probability:.2f} "
-    return Text(text[: _GUTTER_WIDTH - 3], style="opinionated" if opinionated else "aside")
+    cells = f"{'!' if opinionated else ' '} {_bar(probability, terminal)} {probability:.2f}"
+    return cells, "opinionated" if opinionated else "aside"
 
 
 def _bar(share: float, terminal: Terminal) -> str:
@@ -186,9 +187,9 @@ def _bar(share: float, terminal: Terminal) -> str:
     return ("█" * whole + " ▏▎▍▌▋▊▉"[eighths].strip()).ljust(_BAR_WIDTH)
 
 
-def _summary(report: ArticleReport, terminal: Terminal) -> Iterator[RenderableType]:
+def _summary(report: ArticleReport, terminal: Terminal, width: int) -> Iterator[RenderableType]:
     if report.score is not None:
-        yield Text(f"Score {report.score:.0f}  {_scale(report, terminal)}", style="heading")
+        yield Text(f"Score {report.score:.0f}  {_scale(report, terminal, min(50, width - 20))}", style="heading")
     lines = [score_line(report), percentile_line(report)]
     if report.percentile and report.reference:
         lines.append(f"Compared with {one_line(report.reference)}")
@@ -204,7 +205,7 @@ def _summary(report: ArticleReport, terminal: Terminal) -> Iterator[RenderableTy
         yield Text(f"Warning: {one_line(warning)}", style="warning")
 
 
-def _scale(report: ArticleReport, terminal: Terminal, cells: int = 50) -> str:
+def _scale(report: ArticleReport, terminal: Terminal, cells: int) -> str:
     """The score and its interval on a line from 0 to 100."""
     outside, inside, point = "·━●" if terminal.unicode else ".=|"
     line = [outside] * (cells + 1)

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import io
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, cast
 
-from bias.errors import BinaryFileError, EncodingError, InputError, UsageError
+from bias.errors import BinaryFileError, EncodingError, InputError, TooLargeError, UsageError
 
 ErrorsMode = Literal["strict", "replace"]
 
@@ -56,6 +59,8 @@ _PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _SIGNATUR
 SIGNATURE_BYTES = 512
 """How much of the beginning of a file `refuse_binary` looks at, in bytes."""
 
+ENCODING_ADVICE = "name its --encoding, or use --errors replace"
+
 # The longest mark first: that of UTF-32-LE begins with that of UTF-16-LE.
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -79,12 +84,12 @@ def display_name(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def open_file(path: Path) -> BinaryIO:
-    """Open a regular file to be read as bytes, buffered.
+def open_file(path: Path) -> io.BufferedReader:
+    """Open a regular file to read bytes.
 
     Raises:
-        InputError: there is no such file (the message names a similar one), it is a folder, pipe or device, or it
-            cannot be opened.
+        InputError: there is no such file (the message names a similar one), it is a folder, pipe or device, or the
+            operating system does not let it be opened.
     """
     try:
         mode = path.stat().st_mode
@@ -103,8 +108,22 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def cannot_read(error: OSError) -> InputError:
-    """The error of the operating system in one line."""
+    """What the operating system says, in one line."""
     return InputError(f"cannot be read: {error.strerror or error}")
+
+
+@contextmanager
+def peekable(stream: BinaryIO) -> Iterator[io.BufferedReader]:
+    """The stream with `peek`; it stays open after use, being the caller's."""
+    if isinstance(stream, io.BufferedReader):
+        yield stream
+        return
+    # Typed for raw streams, BufferedReader is content with any that has `readinto`, as all of the io module have.
+    reader = io.BufferedReader(cast(Any, stream))
+    try:
+        yield reader
+    finally:
+        reader.detach()
 
 
 def _not_found(path: Path) -> str:
@@ -116,6 +135,11 @@ def _not_found(path: Path) -> str:
         names = []
     similar = difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)
     return "no such file" + (f": did you mean {display_name(path.with_name(similar[0]))}?" if similar else "")
+
+
+def too_large(what: str, max_bytes: int) -> TooLargeError:
+    """The error for a file or row over the limit."""
+    return TooLargeError(f"{what} over the limit of {max_bytes:,} bytes: raise it with --max-bytes")
 
 
 def refuse_binary(head: bytes) -> None:
@@ -184,10 +208,9 @@ def decode(data: bytes, encoding: str = "utf-8", errors: ErrorsMode = "strict") 
 
 
 def _invalid(error: UnicodeError, data: bytes, encoding: str) -> str:
-    advice = "use --encoding, or --errors replace"
     if isinstance(error, UnicodeDecodeError):
-        return f"byte 0x{data[error.start]:02X} at offset {error.start} is not valid {encoding}: {advice}"
-    return f"not valid {encoding} ({error}): {advice}"
+        return f"byte 0x{data[error.start]:02X} at offset {error.start} is not valid {encoding}: {ENCODING_ADVICE}"
+    return f"not valid {encoding} ({error}): {ENCODING_ADVICE}"
 
 
 def strip_mark(text: str) -> str:

@@ -27,9 +27,9 @@ _LATIN = re.compile(r"[A-Za-z\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f
 # at, an, or, we, do, so, me, no, if, us, will, over.
 _FUNCTION_WORDS = frozenset(
     _WORD.findall("""
-    about after against and are because been before being between but by can could during for from had has have her his into
-    its more most not of only other out said she should than that the their them there these they this those through
-    to under up was were what when where which while who would
+    about after against and are because been before being between but by can could during for from had has have her his
+    into its more most not of only other out said she should than that the their them there these they this those
+    through to under up was were what when where which while who would
     """)
 )
 _LEAST_SHARE = 0.05

@@ -34,10 +34,10 @@ FOREIGN = {
     "dell'imposta sugli immobili, che servirà a pagare i lavori nelle scuole dei quartieri a nord.",
     "Dutch": "De gemeenteraad heeft maandag na een lang debat besloten om de belasting op huizen met drie procent te "
     "verhogen, en wil het geld gebruiken voor de scholen in het noorden van de stad.",
-    "Swedish": "Kommunfullmäktige beslutade i måndags efter en lång debatt att höja fastighetsavgiften med tre procent, "
+    "Swedish": "Kommunfullmäktige beslutade i måndags efter en lång debatt att höja fastighetsavgiften med tre procent "
     "och pengarna ska gå till att rusta upp skolorna i stadens norra delar.",
-    "Polish": "Rada miasta po długiej debacie zdecydowała w poniedziałek o podniesieniu podatku od nieruchomości o trzy "
-    "procent, a pieniądze mają zostać przeznaczone na remont szkół w północnych dzielnicach.",
+    "Polish": "Rada miasta po długiej debacie zdecydowała w poniedziałek o podniesieniu podatku od nieruchomości o "
+    "trzy procent, a pieniądze mają zostać przeznaczone na remont szkół w północnych dzielnicach.",
     "Turkish": "Belediye meclisi pazartesi günü uzun süren bir oturumun ardından emlak vergisini yüzde üç artırma "
     "kararı aldı ve gelirin kuzey mahallelerindeki okulların onarımı için kullanılacağını duyurdu.",
     "Indonesian": "Dewan kota pada hari Senin setelah sidang yang panjang memutuskan untuk menaikkan pajak bangunan "

@@ -1,0 +1,289 @@
+"""Files, folders and standard input to articles; what cannot be read becomes a value too, and never stops the others.
+
+Text is kept as it is read, line ends and all, so that offsets point into the file. That holds for Markdown as well: its
+front matter and fenced code are scored like any text (there is a warning), since an article without them would have
+other offsets. For HTML they point into the extracted text, and a warning says so.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import BinaryIO
+
+from bias.errors import ColumnError, EmptyTextError, InputError, MissingExtraError, UsageError
+from bias.files import (
+    ErrorsMode,
+    cannot_read,
+    codec_name,
+    decode,
+    display_name,
+    open_file,
+    peekable,
+    replace_surrogates,
+    too_large,
+)
+from bias.tables import TABLE_SUFFIXES, Row, is_parquet, read_rows
+from bias.types import Article
+
+SUFFIXES = (".txt", ".md", ".html", ".htm", *TABLE_SUFFIXES)
+"""The files that are read from a folder. A file that is named itself may have any suffix, and is text by default."""
+
+EXTRACTED = "offsets are those of the text extracted from the page, not of the HTML file"
+
+_HTML_SUFFIXES = (".html", ".htm")
+_FRONT_MATTER = re.compile(r"---[ \t]*\r?\n.*?^---[ \t]*$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFailure:
+    """An input, or a row of one, that could not be read."""
+
+    source: str
+    error: InputError | MissingExtraError
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    encoding: str
+    errors: ErrorsMode
+    max_bytes: int
+    text_column: str
+
+    def __post_init__(self) -> None:
+        codec_name(self.encoding)
+        if self.errors not in ("strict", "replace"):
+            raise UsageError(f"errors is 'strict' or 'replace', not {self.errors!r}")
+        if self.max_bytes < 1:
+            raise UsageError(f"max_bytes is at least 1, not {self.max_bytes}")
+
+
+def read(
+    path: str | Path,
+    *,
+    encoding: str = "utf-8",
+    errors: ErrorsMode = "strict",
+    max_bytes: int = 20_000_000,
+    text_column: str = "text",
+) -> Iterator[Article | ReadFailure]:
+    """The article in a text, Markdown or HTML file, or those in the rows of a JSON lines, CSV or Parquet file.
+
+    Args:
+        path: A file; its suffix tells the format, except that a Parquet table is known by its first bytes.
+        encoding: A text encoding that Python knows. A byte order mark is no part of the text.
+        errors: "strict" fails on invalid bytes, "replace" makes them U+FFFD and warns.
+        max_bytes: The limit for a file; in a table, for a row.
+        text_column: Where a table has its texts. Titles are taken from a column `title`.
+
+    Raises:
+        UsageError: no such encoding, or another option without meaning. All other errors are values.
+    """
+    return _read_file(Path(path), _Options(encoding, errors, max_bytes, text_column))
+
+
+def read_all(
+    paths: Iterable[str | Path],
+    *,
+    encoding: str = "utf-8",
+    errors: ErrorsMode = "strict",
+    max_bytes: int = 20_000_000,
+    text_column: str = "text",
+    stdin: BinaryIO | None = None,
+    stdin_filename: str | None = None,
+) -> Iterator[Article | ReadFailure]:
+    """The articles of many files and folders, in order, as `read` gives them; `-` is standard input.
+
+    A folder gives its files with one of the `SUFFIXES`, sorted, those of its folders too. Names that begin with a dot
+    are skipped and links to folders are not followed. `stdin` defaults to the process's own; `stdin_filename` is its
+    source, and by its suffix its format.
+
+    Raises:
+        UsageError: no such encoding, or another option without meaning. All other errors are values.
+    """
+    options = _Options(encoding, errors, max_bytes, text_column)
+    return _read_all(paths, options, stdin or sys.stdin.buffer, stdin_filename)
+
+
+def read_text(text: str, source: str = "<text>", *, title: str | None = None) -> Article:
+    """An article of a text. Lone surrogates become U+FFFD, one for one.
+
+    Raises:
+        EmptyTextError: nothing but white space.
+    """
+    text, replaced = replace_surrogates(text)
+    if not text.strip():
+        raise EmptyTextError("no text to score" if text else "empty")
+    warnings = (f"characters that are no Unicode text, replaced by U+FFFD: {replaced}",) if replaced else ()
+    return Article(text, source, replace_surrogates(title)[0] if title else None, warnings)
+
+
+def read_bytes(data: bytes, source: str = "<bytes>", encoding: str = "utf-8", errors: ErrorsMode = "strict") -> Article:
+    """An article of the bytes of a text, Markdown or HTML file; the suffix of `source` tells which.
+
+    Raises:
+        BinaryFileError: a known binary format.
+        EncodingError: invalid bytes (the message names their offset) or the byte order mark of another encoding.
+        EmptyTextError: nothing but white space, or a page without an article.
+        MissingExtraError: HTML without the packages for it.
+        UsageError: no such encoding.
+    """
+    text, warnings = decode(data, encoding, errors)
+    suffix = _suffix(source)
+    title = None
+    if suffix in _HTML_SUFFIXES:
+        title, text = _extract(text)
+        warnings += (EXTRACTED,)
+    elif suffix == ".md":
+        warnings += _markup_warnings(text)
+    article = read_text(text, source, title=title)
+    return replace(article, warnings=warnings + article.warnings)
+
+
+def _read_all(
+    paths: Iterable[str | Path], options: _Options, stdin: BinaryIO, stdin_filename: str | None
+) -> Iterator[Article | ReadFailure]:
+    for path in paths:
+        if str(path) == "-":
+            with peekable(stdin) as stream:
+                yield from _read_stream(stream, stdin_filename or "<stdin>", options)
+        elif _is_folder(Path(path)):
+            yield from _read_folder(Path(path), options)
+        else:
+            yield from _read_file(Path(path), options)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # opening it as a file says why
+        return False
+
+
+def _read_folder(folder: Path, options: _Options) -> Iterator[Article | ReadFailure]:
+    empty = True
+    for found in _walk(folder):
+        empty = False
+        if isinstance(found, ReadFailure):
+            yield found
+        else:
+            yield from _read_file(found, options)
+    if empty:
+        yield ReadFailure(display_name(folder), InputError(f"a folder without any {', '.join(SUFFIXES)} file"))
+
+
+def _walk(folder: Path) -> Iterator[Path | ReadFailure]:
+    """The readable files below a folder, sorted, and the folders that cannot be listed."""
+    waiting = [(folder, True)]
+    while waiting:
+        path, is_folder = waiting.pop()
+        if is_folder:
+            try:
+                with os.scandir(path) as entries:
+                    shown = [entry for entry in entries if not entry.name.startswith(".")]
+                    waiting += sorted(((Path(e.path), e.is_dir(follow_symlinks=False)) for e in shown), reverse=True)
+            except OSError as error:
+                yield ReadFailure(display_name(path), cannot_read(error))
+        elif path.suffix.lower() in SUFFIXES:
+            yield path
+
+
+def _read_file(path: Path, options: _Options) -> Iterator[Article | ReadFailure]:
+    source = display_name(path)
+    try:
+        stream = open_file(path)
+    except InputError as error:
+        yield ReadFailure(source, error)
+        return
+    with stream:
+        yield from _read_stream(stream, source, options)
+
+
+def _read_stream(stream: io.BufferedReader, source: str, options: _Options) -> Iterator[Article | ReadFailure]:
+    try:
+        if _suffix(source) in TABLE_SUFFIXES or is_parquet(stream):
+            yield from _read_table(stream, source, options)
+            return
+        data = stream.read(options.max_bytes + 1)
+        if len(data) > options.max_bytes:
+            raise too_large("a file", options.max_bytes)
+        yield read_bytes(data, source, options.encoding, options.errors)
+    except OSError as error:
+        yield ReadFailure(source, cannot_read(error))
+    except (InputError, MissingExtraError) as error:
+        yield ReadFailure(source, error)
+
+
+def _read_table(stream: io.BufferedReader, source: str, options: _Options) -> Iterator[Article | ReadFailure]:
+    """The articles of an open table.
+
+    Raises:
+        InputError: the table as a whole cannot be read, or has no rows.
+        MissingExtraError: a Parquet table without the packages for it.
+        OSError: the stream fails.
+    """
+    suffix = _suffix(source)
+    rows = read_rows(stream, suffix, encoding=options.encoding, errors=options.errors, max_bytes=options.max_bytes)
+    empty = True
+    with closing(rows):
+        for number, row in rows:
+            empty = False
+            place = f"{source}:{number}"
+            try:
+                if isinstance(row, InputError):
+                    raise row
+                yield _row_article(row, place, options.text_column)
+            except ColumnError as error:
+                if suffix != ".jsonl":  # the columns are those of all rows
+                    raise
+                yield ReadFailure(place, error)
+            except InputError as error:
+                yield ReadFailure(place, error)
+    if empty:
+        raise EmptyTextError("a table without rows")
+
+
+def _row_article(row: Row, source: str, text_column: str) -> Article:
+    if text_column not in row:
+        found = textwrap.shorten(", ".join(replace_surrogates(name)[0] for name in row), 300, placeholder=" ...")
+        raise ColumnError(f"no column {text_column!r}, only {found or 'none'}: name the one to read by --text-column")
+    text, title = row[text_column], row.get("title")
+    if text is None:
+        raise EmptyTextError(f"no text in column {text_column!r}")
+    if not isinstance(text, str):
+        raise InputError(f"column {text_column!r} holds a value of type {type(text).__name__}, not text")
+    return read_text(text, source, title=title if isinstance(title, str) else None)
+
+
+def _suffix(source: str) -> str:
+    return PurePath(source).suffix.lower()
+
+
+def _extract(page: str) -> tuple[str | None, str]:
+    """Title and text of the article in an HTML page, without navigation, comments and tables."""
+    try:
+        from trafilatura import bare_extraction
+    except ImportError as error:
+        raise MissingExtraError("reading HTML", "html") from error
+    # Pages without an article are reported here; the log line about them would only repeat it.
+    logging.getLogger("trafilatura").addHandler(logging.NullHandler())
+    document = bare_extraction(page, include_comments=False, include_tables=False, with_metadata=True)
+    if document is None or not document.text:
+        raise EmptyTextError("no article found in the page")
+    title = document.title or None
+    # The headline is no sentence of the text, and the title stands apart from the score.
+    text = document.text.removeprefix(f"{title}\n") if title else document.text
+    return title, text
+
+
+def _markup_warnings(text: str) -> tuple[str, ...]:
+    found = {"YAML front matter": _FRONT_MATTER.match(text), "fenced code": _FENCE.search(text)}
+    return tuple(f"the {name} of the file is scored like its text" for name, match in found.items() if match)

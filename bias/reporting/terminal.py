@@ -85,8 +85,9 @@ def render_full(outcomes: Sequence[Outcome], terminal: Terminal = Terminal()) ->
 
     The articles' control characters and escape sequences are shown, never sent (`marking.visible`).
     """
+    shown = io.StringIO()
     console = Console(
-        file=io.StringIO(),
+        file=shown,
         width=min(max(terminal.width, _MIN_WIDTH), _MAX_WIDTH),
         force_terminal=terminal.color,
         color_system="standard" if terminal.color else None,
@@ -98,11 +99,10 @@ def render_full(outcomes: Sequence[Outcome], terminal: Terminal = Terminal()) ->
         theme=_THEME,
         _environ={},
     )
-    with console.capture() as capture:
-        for outcome in outcomes:
-            for part in _parts(outcome, terminal, console):
-                console.print(part)
-    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+    for outcome in outcomes:
+        for part in _parts(outcome, terminal, console):
+            console.print(part)
+    return "".join(f"{line.rstrip()}\n" for line in shown.getvalue().splitlines())
 
 
 def _parts(outcome: Outcome, terminal: Terminal, console: Console) -> Iterator[RenderableType]:

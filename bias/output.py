@@ -70,7 +70,7 @@ def row_writer(path: str | Path) -> Iterator[RowWriter]:
     match path.suffix.lower():
         case ".jsonl":
             with atomic_write(path) as text:
-                yield _JsonLines(text)
+                yield JsonLinesWriter(text)
         case ".csv":
             with atomic_write(path) as text:
                 yield _Csv(text, path)
@@ -140,11 +140,14 @@ def _output_errors(path: Path, numbers: Container[int | None] | None = None) -> 
         raise OutputError(f"cannot write {path}: {reason}") from error
 
 
-class _JsonLines:
+class JsonLinesWriter:
+    """A `RowWriter` of JSON lines to an open stream."""
+
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, row: Mapping[str, Any]) -> None:
+        """Add a row as one line."""
         self._stream.write(json.dumps(_plain(row), ensure_ascii=False) + "\n")
 
 

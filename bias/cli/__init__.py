@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -12,8 +11,10 @@ from typer.main import get_command
 
 from bias import __version__
 from bias.cli.info import info
+from bias.cli.predict import predict
 from bias.cli.score import score
-from bias.cli.status import ExitStatus, complain, guarded
+from bias.cli.status import ExitStatus, guarded
+from bias.cli.streams import complain, prepare
 
 EXAMPLES = """
 Examples:
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (score, info):
+for command in (score, predict, info):
     app.command()(guarded(command))
 
 
@@ -62,9 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status (`ExitStatus`).
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no reason to fail
+    prepare()
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     try:
         status = get_command(app).main(arguments, prog_name="bias", standalone_mode=False)

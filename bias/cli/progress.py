@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
+
+from bias.cli.streams import is_watched
 
 T = TypeVar("T")
 
 FEW = 3
 """So many items pass before a bar is worth its lines."""
-
-
-def on_terminal() -> bool:
-    """Whether somebody watches standard error."""
-    return sys.stderr.isatty()
 
 
 def track(items: Iterable[T], unit: str, total: int | None = None) -> Iterator[T]:
@@ -26,7 +22,7 @@ def track(items: Iterable[T], unit: str, total: int | None = None) -> Iterator[T
     """
     source = iter(items)
     yield from islice(source, FEW)
-    if not on_terminal():
+    if not is_watched():
         yield from source
         return
     from rich.console import Console

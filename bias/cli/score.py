@@ -28,7 +28,8 @@ from bias.cli.options import (
     check_prior,
 )
 from bias.cli.progress import track
-from bias.cli.status import ExitStatus, complain
+from bias.cli.status import ExitStatus
+from bias.cli.streams import complain, is_piped, standard_input
 from bias.errors import UsageError
 from bias.types import Article, QuotesMode
 
@@ -96,12 +97,12 @@ def score(
     from bias.reading import ReadFailure, read_all
 
     inputs = read_all(
-        paths or [_standard_input()],
+        paths or _piped(),
         encoding=encoding,
         errors=errors,
         max_bytes=max_bytes,
         text_column=text_column,
-        stdin=sys.stdin.buffer if sys.stdin else None,
+        stdin=standard_input(),
         stdin_filename=stdin_filename,
     )
     outcomes = _score_all(inputs, model, prior=prior, threshold=threshold, quotes=quotes)
@@ -129,10 +130,11 @@ def score(
     return ExitStatus.DONE if exit_zero and status == ExitStatus.EXCEEDED else status
 
 
-def _standard_input() -> str:
-    if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError("nothing to score: name files or folders, or pipe a text in, as in 'bias score article.txt'")
-    return "-"
+def _piped() -> list[str]:
+    """Standard input, in place of the paths that nobody named."""
+    if not is_piped():
+        raise UsageError("nothing to score: name files or folders (bias score article.txt), or pipe a text in")
+    return ["-"]
 
 
 def _score_all(

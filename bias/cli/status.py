@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -10,24 +9,19 @@ from enum import IntEnum
 from functools import wraps
 from typing import ParamSpec
 
+from bias.cli.streams import complain, discard_output
 from bias.errors import BiasError
-from bias.reporting.marking import one_line
 
 P = ParamSpec("P")
 
 
 class ExitStatus(IntEnum):
-    """What a command returns to the shell."""
+    """What a command returns to the shell; of two, the greater outranks the other."""
 
     DONE = 0
     EXCEEDED = 1  # a gate that the user set
     ERROR = 2  # usage, input or internal
     INTERRUPTED = 130  # 128 + SIGINT, as shells count
-
-
-def complain(message: str) -> None:
-    """Print one line on standard error, with nothing in it that could command a terminal."""
-    print("bias:", one_line(message), file=sys.stderr)
 
 
 def guarded(command: Callable[P, ExitStatus]) -> Callable[P, ExitStatus]:
@@ -39,13 +33,14 @@ def guarded(command: Callable[P, ExitStatus]) -> Callable[P, ExitStatus]:
             status = command(*args, **kwargs)
             sys.stdout.flush()
             return status
-        except BrokenPipeError:
-            # The reader has seen enough (`| head`). What is still buffered must not fail when Python exits.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # the reader has seen enough (`| head`)
+            discard_output()
             return ExitStatus.DONE
         except KeyboardInterrupt:
             return ExitStatus.INTERRUPTED
-        except Exception as error:  # the last line of defence: an error in the program itself is told like any other
+        except (
+            Exception
+        ) as error:  # the last line of defence: our own faults are told in one line too
             if kwargs.get("debug"):
                 traceback.print_exc()
             elif isinstance(error, BiasError):

@@ -104,14 +104,17 @@ def _voiced(sentence: Sentence, tokens: Frame, quotes: Sequence[Quote]) -> Sente
         for quote in attributed
         if quote.inner_start < sentence.end and quote.inner_end > sentence.start
     )
-    if not any(token.is_word for token in tokens) and len(attributed) == len(inside):
+    has_words = any(token.is_word for token in tokens) or len(attributed) < len(inside)
+    if not has_words:
         withheld = ((sentence.start, sentence.end),)
-    whole = all(quote.whole for quote in attributed)
-    plain = whole and is_plain(tokens, lambda pair: quotes[pair].kind == "scare")
     governed = [q for q in attributed if q.verb_start is not None and sentence.start <= q.verb_start < sentence.end]
+    verbs = {quote.verb_start for quote in governed if quote.verb}
+    plain = all(quote.whole for quote in attributed) and is_plain(
+        tokens, verbs, lambda pair: quotes[pair].kind == "scare"
+    )
     return replace(
         sentence,
-        voice="quoted" if plain else "mixed",
+        voice="quoted" if plain or not has_words else "mixed",
         withheld=withheld,
         speaker=(governed or attributed)[0].speaker,
         verb=next((quote.verb for quote in governed if quote.verb), None),

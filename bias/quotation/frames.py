@@ -14,7 +14,11 @@ from bias.quotation.marks import Pair
 
 Frame = tuple["Token", ...]
 
-_TOKEN = re.compile(r"(?P<word>\w+(?:[-'’.&]\w+)*['’]?)|(?P<mark>[,:;()\[\]–—]|--|(?<=\s)-(?=\s))")
+_TOKEN = re.compile(
+    r"(?P<word>(?:[A-Z]\.)+|(?:Mr|Mrs|Ms|Dr|St|Jr|Sr|Gen|Sen|Rep|Gov|Lt|Col|Capt|Sgt|Prof|Rev)\.|\w+(?:[-'’.&]\w+)*['’]?)"
+    r"|(?P<mark>[,:;()\[\]–—]|--|(?<=\s)-(?=\s))"
+)
+BREAKS = frozenset({",", ":", ";", "(", ")", "–", "—", "--", "-", "[", "]"})
 _PUNCTUATION = re.compile(r"[,.!?…;–—-]")
 
 
@@ -28,8 +32,8 @@ class Token(NamedTuple):
 
     @property
     def lower(self) -> str:
-        """The text in lower case."""
-        return self.text.lower()
+        """The text in lower case, without the point of an abbreviation."""
+        return self.text.lower().removesuffix(".")
 
     @property
     def is_word(self) -> bool:
@@ -38,8 +42,8 @@ class Token(NamedTuple):
 
     @property
     def is_name(self) -> bool:
-        """Whether it is written like a name: with a capital, or as a number or abbreviation."""
-        return self.is_word and (self.text[0].isupper() or self.text[0].isdigit())
+        """Whether it is written like a name, with a capital."""
+        return self.is_word and self.text[0].isupper()
 
 
 def frame(text: str, start: int, end: int, pairs: Sequence[Pair]) -> Frame:

@@ -39,6 +39,8 @@ _SELF = frozenset(
     ]
 )
 _NAMING = frozenset({"called", "dubbed", "named", "titled", "entitled", "known", "nicknamed", "headlined", "codenamed"})
+_TAKES_TITLE = frozenset({"told", "tells", "wrote", "writes", "read", "sang", "sings"})
+_SENTENCE_INSIDE = re.compile(r"…|[.,;:] ")
 _TITLE_PREPOSITIONS = frozenset({"on", "in", "of", "for", "to", "via", "from", "with"})
 
 
@@ -124,31 +126,36 @@ def _is_speech(inner: str, before: Frame, *, whole: bool) -> bool:
 
 def _is_title(inner: str, before: Frame, after: Frame, governor: Attribution | None, *, whole: bool) -> bool:
     """Whether it names something: a film, a programme, a nickname."""
-    last = before[-1].lower if before else ""
-    next_is_name = bool(after) and after[0].is_name and after[0].start == after[0].start
     words = _WORD.findall(inner)
-    if before and before[-1].is_name and next_is_name and len(words) <= 3 and not inner.endswith((",", ".")):
-        return before[-1].end >= before[-1].start and last not in VERBS
+    last = before[-1] if before else None
+    follows = after[0] if after else None
+    if last and last.is_name and follows and follows.is_name and len(words) <= 3 and not inner.endswith((",", ".")):
+        return last.text.lower() not in VERBS  # Dwayne "The Rock" Johnson
     if not _is_title_case(inner, words):
         return False
-    if any(token.lower in TITLED_NOUNS or token.lower in _NAMING for token in before[-2:]) and (
-        not governor or governor.verb is None or last in TITLED_NOUNS or (last in _NAMING and not _is_active(before))
-    ):
+    cue = next((token for token in reversed(before[-2:]) if token.is_word), None)
+    if cue and cue.lower in TITLED_NOUNS and (cue is last or not whole or governor is None or governor.distance > 1):
         return True
-    if governor is None:
-        return len(words) > 1 or not before or last in _TITLE_PREPOSITIONS
-    if governor.verb and governor.verb.lower() in LABELLING_VERBS:
-        return False
-    named_place = bool(before) and (
-        last in _TITLE_PREPOSITIONS or last.endswith(("'s", "’s", "s'", "s’")) or (before[-1].is_name and not whole)
+    if follows and follows.lower in TITLED_NOUNS:
+        return True
+    if last and last.lower in _NAMING and not _is_active(before):
+        return True
+    named = last is not None and (
+        last.lower in _TITLE_PREPOSITIONS
+        or last.lower.endswith(("'s", "’s", "s'", "s’"))
+        or (last.is_name and not whole)
     )
-    told = last in {"told", "tells"} and bool(after) and after[0].is_word
-    return named_place or told or (len(words) > 1 and not whole and governor.distance > 1)
+    if governor is None:
+        return named or (not inner.endswith(".") and (len(words) > 1 or not before))
+    verb = governor.verb.lower() if governor.verb else ""
+    if verb in LABELLING_VERBS:
+        return False
+    if last and last.lower in _TAKES_TITLE:
+        return follows is not None and follows.is_word if verb in {"told", "tells"} else len(words) > 1
+    return named or (len(words) > 1 and not whole and governor.distance > 1)
 
 
 def _is_title_case(inner: str, words: list[str]) -> bool:
-    if not words or len(words) > 10 or inner.rstrip().endswith((".", "…")) or ", " in inner.rstrip(","):
-        return False
-    if len(words) > 1 and inner.isupper():
+    if not words or len(words) > 10 or _SENTENCE_INSIDE.search(inner) or (len(words) > 1 and inner.isupper()):
         return False
     return words[0][0].isupper() and all(word[0].isupper() or word[0].isdigit() for word in words if len(word) > 3)

@@ -29,15 +29,30 @@ def _verbs(kind: str) -> frozenset[str]:
     return frozenset().union(*map(_forms, _DATA["verbs"][kind]))
 
 
+def _set(section: str, key: str) -> frozenset[str]:
+    return frozenset(_DATA[section][key])
+
+
 PLAIN_VERBS = _verbs("plain")
 LABELLING_VERBS = _verbs("labelling")
 LOADED_VERBS = _verbs("loaded")
 WEAK_VERBS = _verbs("weak")
 VERBS = PLAIN_VERBS | LABELLING_VERBS | LOADED_VERBS
-SPEECH_NOUNS = frozenset(_DATA["nouns"]["speech"])
-TITLED_NOUNS = frozenset(_DATA["nouns"]["titled"])
-JOB_TITLES = frozenset(_DATA["titles"]["words"])
-TIME_WORDS = frozenset(_DATA["plain"]["time"])
-PEOPLE = frozenset(_DATA["plain"]["people"])
+
+SPEECH_NOUNS = _set("nouns", "speech")
+TITLED_NOUNS = _set("nouns", "titled")
+JOB_TITLES = _set("nouns", "job_titles")
+NOUN_LIKE_VERBS = _set("verbs", "ambiguous") | (VERBS & SPEECH_NOUNS)
+
+DETERMINERS = _set("grammar", "determiners")
+AUXILIARIES = _set("grammar", "auxiliaries")
+PRONOUNS = _set("grammar", "pronouns")
+RELATIVES = _set("grammar", "relatives")
+CONJUNCTIONS = _set("grammar", "conjunctions")
+PREPOSITIONS = _set("grammar", "prepositions")
+PARTICLES = _set("grammar", "particles")
+
+FUNCTION_WORDS = _set("plain", "function")
+TIME_WORDS = _set("plain", "time")
+PEOPLE = _set("plain", "people")
 PLAIN_WORDS = frozenset().union(*_DATA["plain"].values())
-AMBIGUOUS_VERBS = frozenset(word for word in VERBS if word in SPEECH_NOUNS) | frozenset(_DATA["verbs"]["ambiguous"])

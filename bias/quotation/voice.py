@@ -10,28 +10,32 @@ does a scare quote.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from bias.quotation.frames import Frame, Token
-from bias.quotation.vocabulary import PLAIN_WORDS, VERBS
+from bias.quotation.vocabulary import PLAIN_VERBS, PLAIN_WORDS
 
 _ADJECTIVE = re.compile(r"(?:ed|ly|ous|ful|less|ive|ible|able|ish)$")
 
 
-def is_plain(frame: Frame, is_own_word: Callable[[int], bool]) -> bool:
-    """Whether a frame is nothing but attribution; `is_own_word(pair)` says which quotations are the outlet's words."""
+def is_plain(frame: Frame, verbs: Container[int], is_own: Callable[[int], bool]) -> bool:
+    """Whether a frame is nothing but attribution.
+
+    `verbs` holds the offsets of the verbs that attribute, which may be any; `is_own(pair)` says which quotations are
+    words of the outlet's own.
+    """
     return all(
-        _is_plain_word(token, first=at == 0) if token.pair is None else not is_own_word(token.pair)
+        not is_own(token.pair)
+        if token.pair is not None
+        else not token.is_word or token.start in verbs or _is_plain_word(token, first=at == 0)
         for at, token in enumerate(frame)
     )
 
 
 def _is_plain_word(token: Token, *, first: bool) -> bool:
-    if not token.is_word:
-        return True
     word = token.lower.removesuffix("'s").removesuffix("’s").rstrip("'’")
-    if word in PLAIN_WORDS or word in VERBS:
+    if word in PLAIN_WORDS or word in PLAIN_VERBS or word[:1].isdigit():
         return True
     if token.is_name:
         return not (first and _ADJECTIVE.search(word))
-    return all(part in PLAIN_WORDS or part.isdigit() for part in word.split("-")) if "-" in word else False
+    return "-" in word and all(part in PLAIN_WORDS or part.isdigit() for part in word.split("-"))

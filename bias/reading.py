@@ -270,18 +270,28 @@ def _suffix(source: str) -> str:
 def _extract(page: str) -> tuple[str | None, str]:
     """Title and text of the article in an HTML page, without navigation, comments and tables."""
     try:
-        from trafilatura import bare_extraction
+        from trafilatura import bare_extraction, load_html
     except ImportError as error:
         raise MissingExtraError("reading HTML", "html") from error
-    # Pages without an article are reported here; the log line about them would only repeat it.
+    # A page without an article is reported below; a log line would only repeat it.
     logging.getLogger("trafilatura").addHandler(logging.NullHandler())
-    document = bare_extraction(page, include_comments=False, include_tables=False, with_metadata=True)
+    tree = load_html(page)
+    if tree is None:
+        raise EmptyTextError("no article found in the page")
+    # The titles first, for the extraction takes the tree apart.
+    headings = [element.text_content() for name in ("h1", "title") for element in tree.iter(name)]
+    found = [_one_line(title) for title in [*tree.xpath("//meta[@property='og:title']/@content"), *headings]]
+    titles = [title for title in found if title]
+    document = bare_extraction(tree, include_comments=False, include_tables=False)
     if document is None or not document.text:
         raise EmptyTextError("no article found in the page")
-    title = document.title or None
-    # The headline is no sentence of the text, and the title stands apart from the score.
-    text = document.text.removeprefix(f"{title}\n") if title else document.text
-    return title, text
+    # The title stands apart from the score, so a headline is no part of the text.
+    headline, _, rest = document.text.partition("\n")
+    return next(iter(titles), None), rest if _one_line(headline) in titles else document.text
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _markup_warnings(text: str) -> tuple[str, ...]:

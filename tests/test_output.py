@@ -166,8 +166,7 @@ def test_rows_come_back_as_written(tmp_path: Path, suffix: str) -> None:
 
 def test_csv_has_a_header_and_json_in_nested_cells(tmp_path: Path) -> None:
     path = tmp_path / "rows.CSV"
-    write_rows(path, ROWS)
-        writer.write({"id": 3})
+    write_rows(path, [*ROWS, {"id": 3}])
     with path.open(encoding="utf-8", newline="") as file:
         header, first, second, third = csv.reader(file)
     assert header == ["id", "text", "p", "spans", "by"]
@@ -251,7 +250,9 @@ VALUES = st.recursive(
 
 @settings(max_examples=100, deadline=None)
 @given(rows=st.lists(st.dictionaries(st.text(), VALUES, min_size=1, max_size=4), max_size=4))
-def test_any_json_rows_survive_the_round_trip(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]) -> None:
+def test_any_json_rows_survive_the_round_trip(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]
+) -> None:
     path = tmp_path_factory.mktemp("rows") / "x.jsonl"
     write_rows(path, rows)
     assert [row for _, row in iter_rows(path)] == rows

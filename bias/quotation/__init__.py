@@ -108,10 +108,8 @@ def _voiced(sentence: Sentence, tokens: Frame, quotes: Sequence[Quote]) -> Sente
     if not has_words:
         withheld = ((sentence.start, sentence.end),)
     governed = [q for q in attributed if q.verb_start is not None and sentence.start <= q.verb_start < sentence.end]
-    verbs = {quote.verb_start for quote in governed if quote.verb}
-    plain = all(quote.whole for quote in attributed) and is_plain(
-        tokens, verbs, lambda pair: quotes[pair].kind == "scare"
-    )
+    verbs = frozenset(quote.verb_start for quote in governed)
+    plain = is_plain(tokens, verbs, lambda pair: quotes[pair].kind == "scare" or quotes[pair].is_partial)
     return replace(
         sentence,
         voice="quoted" if plain or not has_words else "mixed",

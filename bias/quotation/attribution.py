@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bias.quotation.frames import BREAKS, Frame
-from bias.quotation.speakers import name, subject_after, subject_of
+from bias.quotation.speakers import is_inverted, name, subject_after, subject_of
 from bias.quotation.vocabulary import (
     AUXILIARIES,
     CONJUNCTIONS,
     DETERMINERS,
+    LOADED_VERBS,
     NOUN_LIKE_VERBS,
     PEOPLE,
     PRONOUNS,
@@ -52,7 +53,7 @@ def before(tokens: Frame) -> Attribution | None:
         if is_according(tokens, at):
             return Attribution("according to", subject_after(tokens, at + 1), token.start, distance)
         if _is_verb(tokens, at):
-            if (token.lower in WEAK_VERBS and not _introduces(tokens, at)) or _is_closed_off(tokens, at):
+            if (token.lower in WEAK_VERBS | LOADED_VERBS and not _introduces(tokens, at)) or _is_closed_off(tokens, at):
                 continue
             return Attribution(token.text, subject_of(tokens, at), token.start, distance)
         if _is_speech_noun(tokens, at):
@@ -87,7 +88,7 @@ def _clause(tokens: Frame, first: int, boundary: int, verb: int, set_off: bool) 
     """The attribution by `tokens[verb]`, if the words since `boundary` (or `first`) are its subject."""
     subject = tokens[boundary:verb]
     word, start = tokens[verb].text, tokens[verb].start
-    if not subject and (verb == 0 or not set_off or boundary == first):
+    if not subject and (verb == 0 or not set_off or boundary == first or is_inverted(tokens, verb)):
         return Attribution(word, subject_after(tokens, verb), start, verb)
     if not subject:
         subject = tokens[first:verb]

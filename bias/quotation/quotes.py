@@ -39,6 +39,7 @@ _SELF = frozenset(
     ]
 )
 _NAMING = frozenset({"called", "dubbed", "named", "titled", "entitled", "known", "nicknamed", "headlined", "codenamed"})
+_POSSESSIVE = ("'s", "’s", "s'", "s’")
 _TAKES_TITLE = frozenset({"told", "tells", "wrote", "writes", "read", "sang", "sings"})
 _SENTENCE_INSIDE = re.compile(r"…|[.,;:] ")
 _TITLE_PREPOSITIONS = frozenset({"on", "in", "of", "for", "to", "via", "from", "with"})
@@ -62,6 +63,11 @@ class Quote:
     loaded_verb: bool = False
     verb_start: int | None = None
     whole: bool = False
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it is speech inside a clause of the outlet's: said the plan was "reckless"."""
+        return self.kind == "attributed" and not self.whole
 
 
 def classify(text: str, pair: Pair, before: Frame, after: Frame) -> Quote:
@@ -141,9 +147,7 @@ def _is_title(inner: str, before: Frame, after: Frame, governor: Attribution | N
     if last and last.lower in _NAMING and not _is_active(before):
         return True
     named = last is not None and (
-        last.lower in _TITLE_PREPOSITIONS
-        or last.lower.endswith(("'s", "’s", "s'", "s’"))
-        or (last.is_name and not whole)
+        last.lower in _TITLE_PREPOSITIONS or last.text.endswith(_POSSESSIVE) or (last.is_name and not whole)
     )
     if governor is None:
         return named or (not inner.endswith(".") and (len(words) > 1 or not before))

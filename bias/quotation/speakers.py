@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from bias.quotation.frames import BREAKS, Frame, Token
 from bias.quotation.vocabulary import (
@@ -21,13 +22,16 @@ from bias.quotation.vocabulary import (
 )
 
 _SPAN = 25  # tokens that a subject and its appositions may take
+_COORDINATORS = frozenset({"and", "but", "so", "or", "yet"})
+_SUBORDINATE = PREPOSITIONS | CONJUNCTIONS - _COORDINATORS
+_INVERTING = frozenset({"said", "says", "added", "adds", "asked", "asks", "wrote", "writes"})
 _STARTS_CLAUSE = CONJUNCTIONS | {"that", "what"}
 _NOT_FIRST = CONJUNCTIONS | PREPOSITIONS | TIME_WORDS | {"this", "last", "next", "there", "here"}
 
 
 def subject_of(tokens: Frame, verb: int) -> str | None:
     """The speaker for the verb at that place: before it, or after it where inverted (", said Smith")."""
-    if verb == 0 or tokens[verb - 1].pair is not None or _is_inverted(tokens, verb):
+    if verb == 0 or tokens[verb - 1].pair is not None or is_inverted(tokens, verb):
         return subject_after(tokens, verb)
     return _subject_before(tokens, verb)
 
@@ -49,9 +53,8 @@ def subject_after(tokens: Frame, verb: int) -> str | None:
 
 def leading_subject(tokens: Frame) -> str | None:
     """The subject that opens the sentence, for a participle or second verb further on."""
-    segments = _segments(tokens[:_SPAN])
-    for segment in segments:
-        if segment[0].lower in PREPOSITIONS | CONJUNCTIONS - {"and", "but", "so", "or", "yet"}:
+    for segment in _segments(tokens[:_SPAN]):
+        if _is_aside(segment):
             continue
         phrase: list[Token] = []
         for token in segment:
@@ -77,17 +80,15 @@ def _leading_names(phrase: Sequence[Token]) -> list[Token]:
     return found if found and found[-1].is_name else []
 
 
-def _is_inverted(tokens: Frame, verb: int) -> bool:
+def is_inverted(tokens: Frame, verb: int) -> bool:
     """Whether the verb stands between commas before its subject: But, said Shah, "..."."""
-    rest = tokens[verb + 1 :]
+    if tokens[verb - 1].text != "," or tokens[verb].lower not in _INVERTING:
+        return False
+    rest = list(takewhile(lambda token: token.text != ",", tokens[verb + 1 : verb + 9]))
     return (
-        tokens[verb - 1].text == ","
-        and tokens[verb].lower in {"said", "says", "added", "asked", "wrote"}
-        and 1 < len(rest) <= 8
-        and rest[-1].text == ","
-        and rest[0].is_name
+        bool(rest)
         and rest[0].lower not in TIME_WORDS
-        and not any(token.text == "," for token in rest[:-1])
+        and all(t.is_name or t.lower in PEOPLE | DETERMINERS for t in rest)
     )
 
 
@@ -117,14 +118,15 @@ def _subject_before(tokens: Frame, verb: int) -> str | None:
 def _before_appositions(tokens: Frame) -> str | None:
     """The subject in "Jim Smith, a Republican from Ohio, (said)": the first part that can be one."""
     parts = _segments(tokens)
-    if (
-        len(parts) > 1
-        and len(parts[-1]) > 1
-        and all(token.is_name for token in parts[-1])
-        and not parts[-2][-1].is_name
-    ):
-        return name(parts[-1])  # The governor of Ohio, Mike Smith, said
-    return next((found for part in parts if part[0].lower not in _NOT_FIRST and (found := name(part))), None)
+    if len(parts) > 1 and not parts[-2][-1].is_name and len(parts[-1]) > 1 and all(t.is_name for t in parts[-1]):
+        return name(parts[-1])  # The top diplomat, Sergei Ryabkov, said
+    return next((found for part in parts if not _is_aside(part) and (found := name(part))), None)
+
+
+def _is_aside(segment: Sequence[Token]) -> bool:
+    """Whether a segment is an adverbial before the subject: On Monday, / A week later, / After he won,"""
+    opener = segment[0].lower
+    return opener in _SUBORDINATE or any(token.lower in TIME_WORDS for token in segment[:3])
 
 
 def _segments(tokens: Frame) -> list[list[Token]]:
@@ -143,8 +145,8 @@ def _segments(tokens: Frame) -> list[list[Token]]:
 def name(phrase: Sequence[Token]) -> str | None:
     """The speaker that a noun phrase names.
 
-    The name at the end of its head, without titles ("Russia's deputy foreign minister Sergei Ryabkov"); else the pronoun;
-    else the phrase ("a spokesman for the company"), if it is short enough to be one.
+    The name at the end of its head, without titles ("Russia's deputy foreign minister Sergei Ryabkov"); else the
+    pronoun; else the phrase ("a spokesman for the company"), if it is short enough to be one.
     """
     while phrase and phrase[0].lower in _NOT_FIRST:
         phrase = phrase[1:]
@@ -186,6 +188,11 @@ def _proper_name(head: Sequence[Token]) -> list[Token]:
     if last and run[last].lower == "of":
         last = last + 2 if len(run) > last + 2 else 0
     return run[last:]
+
+
+def _begins_name(token: Token) -> bool:
+    """Whether a capital is not just that of a sentence's first word: But, Finally."""
+    return token.is_name and token.lower not in FUNCTION_WORDS and not token.lower.endswith("lly")
 
 
 def _written(tokens: Sequence[Token]) -> str:

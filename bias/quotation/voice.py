@@ -18,7 +18,7 @@ from bias.quotation.vocabulary import PLAIN_VERBS, PLAIN_WORDS
 _ADJECTIVE = re.compile(r"(?:ed|ly|ous|ful|less|ive|ible|able|ish)$")
 
 
-def is_plain(frame: Frame, verbs: Container[int], is_own: Callable[[int], bool]) -> bool:
+def is_plain(frame: Frame, verbs: Container[int | None], is_own: Callable[[int], bool]) -> bool:
     """Whether a frame is nothing but attribution.
 
     `verbs` holds the offsets of the verbs that attribute, which may be any; `is_own(pair)` says which quotations are

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
 
+from bias.quotation.attribution import before
 from bias.quotation.frames import Frame, frame
 from bias.quotation.marks import Pair, pairs
 from bias.quotation.quotes import Quote, classify
@@ -60,19 +61,23 @@ def _paragraphs(text: str, sentences: Sequence[Sentence]) -> Iterator[_Paragraph
         frames = [frame(text, sentence.start, sentence.end, found) for sentence in members]
         quotes = _with_speakers(_classified(text, found, frames), frames, speaker)
         last = next((token.pair for token in reversed(frames[-1]) if token.pair is not None), None)
-        speaker = quotes[last].speaker if last is not None and quotes[last].kind == "attributed" else None
+        if frames[-1] and frames[-1][-1].text == ":":
+            introduced = before(frames[-1])  # Smith told the court:
+            speaker = introduced.speaker if introduced else None
+        else:
+            speaker = quotes[last].speaker if last is not None and quotes[last].kind == "attributed" else None
         yield _Paragraph(members, frames, quotes)
 
 
 def _classified(text: str, found: Sequence[Pair], frames: Sequence[Frame]) -> list[Quote]:
-    before: dict[int, Frame] = {}
-    after: dict[int, Frame] = {}
+    ahead: dict[int, Frame] = {}
+    behind: dict[int, Frame] = {}
     for tokens in frames:
         for at, token in enumerate(tokens):
             if token.pair is not None:
-                before.setdefault(token.pair, tokens[max(0, at - 60) : at])
-                after[token.pair] = tokens[at + 1 : at + 60]
-    return [classify(text, pair, before[number], after[number]) for number, pair in enumerate(found)]
+                ahead.setdefault(token.pair, tokens[max(0, at - 60) : at])
+                behind[token.pair] = tokens[at + 1 : at + 60]
+    return [classify(text, pair, ahead[number], behind[number]) for number, pair in enumerate(found)]
 
 
 def _with_speakers(quotes: list[Quote], frames: Sequence[Frame], carried: str | None) -> list[Quote]:

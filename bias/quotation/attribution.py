@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bias.quotation.frames import BREAKS, Frame
-from bias.quotation.speakers import is_inverted, name, subject_after, subject_of
+from bias.quotation.speakers import is_inverted, leading_subject, name, subject_after, subject_of
 from bias.quotation.vocabulary import (
     AUXILIARIES,
     CONJUNCTIONS,
@@ -29,6 +29,7 @@ from bias.quotation.vocabulary import (
 _REACH = 40  # tokens; bounds the work on a sentence of a thousand quotations
 
 _BEFORE_VERB = PRONOUNS | RELATIVES | AUXILIARIES | {"to", "and"}
+_POSSESSIVES = frozenset({"his", "her", "their", "its"})
 _NEW_CLAUSE = frozenset({"but", "while", "whereas", "although", "though"})
 
 
@@ -155,4 +156,4 @@ def _possessor(tokens: Frame, noun: int) -> str | None:
     for token in reversed(tokens[max(0, noun - 4) : noun]):
         if token.text.endswith(("'s", "’s")) and token.is_name:
             return token.text[:-2]
-    return None
+    return leading_subject(tokens) if noun and tokens[noun - 1].lower in _POSSESSIVES else None

@@ -40,7 +40,7 @@ _INCHES = re.compile(r"\d['’′]\d{1,2}$")
 _INTRODUCED = re.compile(r"(?:[,:]|\bthat)\s*$")
 _SAID = "said|says|told|added|asked|wrote"
 _LOST_CLOSE = re.compile(
-    rf"[,.!?](?=\s+(?:(?:{_SAID})\s|(?:he|she|they|[A-Z][\w.'’-]+(?:\s[A-Z][\w.'’-]+){{0,3}})\s+(?:{_SAID})\b))"
+    rf"[,.!?](?=\s+(?:(?:{_SAID})\s|(?:he|she|they|the(?:\s\w+){{1,3}}?|[A-Z][\w.'’-]+(?:\s[A-Z][\w.'’-]+){{0,3}})\s+(?:{_SAID})\b))"
 )
 
 

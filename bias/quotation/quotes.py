@@ -140,9 +140,7 @@ def _is_title(inner: str, before: Frame, after: Frame, governor: Attribution | N
     if not _is_title_case(inner, words):
         return False
     cue = next((token for token in reversed(before[-2:]) if token.is_word), None)
-    if cue and cue.lower in TITLED_NOUNS and (cue is last or not whole or governor is None or governor.distance > 1):
-        return True
-    if follows and follows.lower in TITLED_NOUNS:
+    if (cue and cue.lower in TITLED_NOUNS) or (follows and follows.lower in TITLED_NOUNS):
         return True
     if last and last.lower in _NAMING and not _is_active(before):
         return True

@@ -17,6 +17,7 @@ from bias.quotation.vocabulary import (
     PREPOSITIONS,
     PRONOUNS,
     RELATIVES,
+    SPEECH_NOUNS,
     TIME_WORDS,
     VERBS,
 )
@@ -101,6 +102,8 @@ def _subject_before(tokens: Frame, verb: int) -> str | None:
     participle = tokens[verb].lower.endswith("ing")
     if participle and tokens[at].lower in {"as", "by"}:
         at -= 1  # quoted Xi as saying
+    elif participle and tokens[at].lower in SPEECH_NOUNS:
+        return None  # a sign reading
     elif (participle and not tokens[at].is_name) or tokens[at].lower in {"and", "to", "then"}:
         return leading_subject(tokens)
     if at >= 1 and tokens[at].lower in RELATIVES:

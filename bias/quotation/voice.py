@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Container
 
 from bias.quotation.frames import Frame, Token
-from bias.quotation.vocabulary import PLAIN_VERBS, PLAIN_WORDS
+from bias.quotation.vocabulary import PARTICLES, PLAIN_VERBS, PLAIN_WORDS
 
 _ADJECTIVE = re.compile(r"(?:ed|ly|ous|ful|less|ive|ible|able|ish)$")
 
@@ -34,7 +34,7 @@ def is_plain(frame: Frame, verbs: Container[int | None], is_own: Callable[[int],
 
 def _is_plain_word(token: Token, *, first: bool) -> bool:
     word = token.lower.removesuffix("'s").removesuffix("’s").rstrip("'’")
-    if word in PLAIN_WORDS or word in PLAIN_VERBS or word[:1].isdigit():
+    if word in PLAIN_WORDS or word in PLAIN_VERBS or word in PARTICLES or word[:1].isdigit():
         return True
     if token.is_name:
         return not (first and _ADJECTIVE.search(word))

@@ -161,11 +161,9 @@ def refuse_other_mark(head: bytes, encoding: str) -> None:
         UsageError: there is no such encoding.
     """
     stated = codec_name(encoding)
-    for mark, name in _BYTE_ORDER_MARKS:
-        if head.startswith(mark):
-            if not stated.startswith(name):
-                raise EncodingError(f"begins with the byte order mark of {name.upper()}: use --encoding {name}")
-            return
+    names = [name for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark)]
+    if names and not any(stated.startswith(name) for name in names):
+        raise EncodingError(f"begins with the byte order mark of {names[0].upper()}: use --encoding {names[0]}")
 
 
 def codec_name(encoding: str) -> str:
@@ -175,7 +173,7 @@ def codec_name(encoding: str) -> str:
         UsageError: there is no such text encoding.
     """
     try:
-        b"".decode(encoding)  # refuses codecs that are not of text, such as hex
+        " ".encode(encoding)  # refuses codecs that are not of text, such as hex
         return codecs.lookup(encoding).name
     except (LookupError, ValueError) as error:
         raise UsageError(f"no such text encoding: {encoding!r}") from error

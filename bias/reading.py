@@ -40,7 +40,7 @@ SUFFIXES = (".txt", ".md", ".html", ".htm", *TABLE_SUFFIXES)
 EXTRACTED = "offsets are those of the text extracted from the page, not of the HTML file"
 
 _HTML_SUFFIXES = (".html", ".htm")
-_FRONT_MATTER = re.compile(r"---[ \t]*\r?\n.*?^---[ \t]*$", re.DOTALL | re.MULTILINE)
+_FRONT_MATTER = re.compile(r"---[ \t]*\r?\n.*?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 
 

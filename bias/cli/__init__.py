@@ -68,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status = get_command(app).main(arguments, prog_name="bias", standalone_mode=False)
     except typer.TyperException as error:
-        complain(f"{error.format_message()} ('bias --help' tells more)")
+        context = getattr(error, "ctx", None)  # errors of usage have one
+        complain(f"{error.format_message()} (see {context.command_path if context else 'bias'} --help)")
         status = ExitStatus.ERROR
     return int(status or ExitStatus.DONE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 from bias.cli.streams import is_watched
@@ -22,7 +22,9 @@ def track(items: Iterable[T], unit: str, total: int | None = None) -> Iterator[T
     """
     source = iter(items)
     yield from islice(source, FEW)
-    if not is_watched():
+    more = tuple(islice(source, 1))
+    source = chain(more, source)
+    if not more or not is_watched():
         yield from source
         return
     from rich.console import Console

@@ -38,12 +38,10 @@ def guarded(command: Callable[P, ExitStatus]) -> Callable[P, ExitStatus]:
             return ExitStatus.DONE
         except KeyboardInterrupt:
             return ExitStatus.INTERRUPTED
-        except (
-            Exception
-        ) as error:  # the last line of defence: our own faults are told in one line too
+        except Exception as error:  # the last line of defence: our own faults are told in one line too
             if kwargs.get("debug"):
                 traceback.print_exc()
-            elif isinstance(error, BiasError):
+            elif isinstance(error, BiasError | OSError):
                 complain(str(error))
             else:
                 complain(f"internal error ({type(error).__name__}: {error}); run again with --debug to see where")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import BinaryIO
+from pathlib import Path
+from typing import BinaryIO, TextIO
 
 from bias.reporting.marking import one_line
 
 
 def prepare() -> None:
-    """Let no character that a terminal lacks stop the output."""
+    """Let neither a closed stream nor a character that a terminal lacks stop the work."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -34,9 +37,13 @@ def is_piped() -> bool:
 
 def is_watched() -> bool:
     """Whether standard error is a terminal, where progress may be shown."""
-    return sys.stderr is not None and sys.stderr.isatty()
+    return sys.stderr.isatty()
 
 
 def discard_output() -> None:
     """Send what is still buffered for standard output nowhere, so that a closed pipe cannot fail Python's exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")

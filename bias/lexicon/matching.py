@@ -33,16 +33,22 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """One written form: its words as written, and where it is plain."""
+    """One written form: its words as written, and the entry that they belong to."""
 
     words: Words
     entry: Entry
-    around: tuple[tuple[Words, Words], ...]
-    near: tuple[Words, ...]
 
     def fits(self, words: Sequence[str]) -> bool:
         """Whether words that spell this form are also written in the case that its entry asks for."""
         return not self.entry.case_sensitive or tuple(words) == self.words
+
+
+@dataclass(frozen=True, slots=True)
+class _Contexts:
+    """Where a term is plain: between the words before and after it, or near some words."""
+
+    around: tuple[tuple[Words, Words], ...]
+    near: tuple[Words, ...]
 
 
 class Lexicon:
@@ -105,8 +111,7 @@ class Lexicon:
                 form is not None
                 and form.fits(page.words[at:end])
                 and page.stands_alone(at, end)
-                and not any(page.surrounded(at, end, before, after) for before, after in form.around)
-                and not any(page.is_near(at, end, words) for words in form.near)
+                and not page.is_plain(at, end, _contexts(form.entry.unless))
             ):
                 return form
         return None
@@ -131,7 +136,13 @@ class _Page:
         """Whether words at `at` up to `end` are joined with each other, and by no hyphen with their neighbours."""
         return self._joined(at, end) and not self._hyphenated(at - 1) and not self._hyphenated(end - 1)
 
-    def surrounded(self, at: int, end: int, before: Words, after: Words) -> bool:
+    def is_plain(self, at: int, end: int, contexts: _Contexts) -> bool:
+        """Whether the words at `at` up to `end` stand in one of these contexts."""
+        return any(self._surrounded(at, end, before, after) for before, after in contexts.around) or any(
+            self._is_near(at, end, words) for words in contexts.near
+        )
+
+    def _surrounded(self, at: int, end: int, before: Words, after: Words) -> bool:
         """Whether the words directly before and after a term are these, `*` being any word."""
         first, last = at - len(before), end + len(after)
         if first < 0 or last > len(self.words):
@@ -139,7 +150,7 @@ class _Page:
         around = zip((*before, *after), (*self.lower[first:at], *self.lower[end:last]), strict=True)
         return all(expected in ("*", found) for expected, found in around) and self._joined(first, last)
 
-    def is_near(self, at: int, end: int, words: Words) -> bool:
+    def _is_near(self, at: int, end: int, words: Words) -> bool:
         """Whether these words stand within `NEAR` words of a term."""
         nearby = tuple(self.lower[max(0, at - NEAR) : at]), tuple(self.lower[end : end + NEAR])
         return any(side[i : i + len(words)] == words for side in nearby for i in range(len(side) - len(words) + 1))
@@ -158,27 +169,28 @@ class _Page:
 def _index(entries: Sequence[Entry]) -> dict[Words, _Form]:
     forms: dict[Words, _Form] = {}
     for entry in entries:
-        around, near = _contexts(entry)
         for written in entry.forms:
             words = tuple(_WORD.findall(written))
             if not words:
                 raise DataError(f"[{entry.id}]: the form {written!r} has no word")
-            other = forms.setdefault(_lower(words), _Form(words, entry, around, near))
+            other = forms.setdefault(_lower(words), _Form(words, entry))
             if other.entry is not entry:
                 raise DataError(f"[{entry.id}]: {written!r} is a form of [{other.entry.id}] too")
     return forms
 
 
-def _contexts(entry: Entry) -> tuple[tuple[tuple[Words, Words], ...], tuple[Words, ...]]:
+@cache
+def _contexts(unless: tuple[str, ...]) -> _Contexts:
+    """The patterns of an entry, read when its term is first met: most never are, and loading stays quick."""
     around: list[tuple[Words, Words]] = []
     near: list[Words] = []
-    for pattern in entry.unless:
+    for pattern in unless:
         before, tilde, after = pattern.partition("~")
         if tilde:
             around.append((_pattern(before), _pattern(after)))
         else:
             near.append(_pattern(pattern))
-    return tuple(around), tuple(near)
+    return _Contexts(tuple(around), tuple(near))
 
 
 def _pattern(text: str) -> Words:

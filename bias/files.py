@@ -21,6 +21,9 @@ from bias.errors import BinaryFileError, EncodingError, InputError, TooLargeErro
 
 ErrorsMode = Literal["strict", "replace"]
 
+MAX_BYTES = 20_000_000
+"""The default limit for a file, and for a row of a table."""
+
 PARQUET_MAGIC = b"PAR1"
 
 # Signatures as libmagic knows them. Two-letter ones that prose can begin with ("MZ", "BM") need more of their header.

@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from bias.errors import ColumnError, EmptyTextError, InputError, MissingExtraError, UsageError
 from bias.files import (
+    MAX_BYTES,
     ErrorsMode,
     cannot_read,
     codec_name,
@@ -72,7 +73,7 @@ def read(
     *,
     encoding: str = "utf-8",
     errors: ErrorsMode = "strict",
-    max_bytes: int = 20_000_000,
+    max_bytes: int = MAX_BYTES,
     text_column: str = "text",
 ) -> Iterator[Article | ReadFailure]:
     """The article in a text, Markdown or HTML file, or those in the rows of a JSON lines, CSV or Parquet file.
@@ -95,7 +96,7 @@ def read_all(
     *,
     encoding: str = "utf-8",
     errors: ErrorsMode = "strict",
-    max_bytes: int = 20_000_000,
+    max_bytes: int = MAX_BYTES,
     text_column: str = "text",
     stdin: BinaryIO | None = None,
     stdin_filename: str | None = None,
@@ -110,7 +111,7 @@ def read_all(
         UsageError: no such encoding, or another option without meaning. All other errors are values.
     """
     options = _Options(encoding, errors, max_bytes, text_column)
-    return _read_all(paths, options, stdin or sys.stdin.buffer, stdin_filename)
+    return _read_all(paths, options, stdin, stdin_filename)
 
 
 def read_text(text: str, source: str = "<text>", *, title: str | None = None) -> Article:
@@ -121,7 +122,7 @@ def read_text(text: str, source: str = "<text>", *, title: str | None = None) ->
     """
     text, replaced = replace_surrogates(text)
     if not text.strip():
-        raise EmptyTextError("no text to score" if text else "empty")
+        raise EmptyTextError("nothing but white space, no text to score" if text else "empty, no text to score")
     warnings = (f"characters that are no Unicode text, replaced by U+FFFD: {replaced}",) if replaced else ()
     return Article(text, source, replace_surrogates(title)[0] if title else None, warnings)
 
@@ -149,11 +150,11 @@ def read_bytes(data: bytes, source: str = "<bytes>", encoding: str = "utf-8", er
 
 
 def _read_all(
-    paths: Iterable[str | Path], options: _Options, stdin: BinaryIO, stdin_filename: str | None
+    paths: Iterable[str | Path], options: _Options, stdin: BinaryIO | None, stdin_filename: str | None
 ) -> Iterator[Article | ReadFailure]:
     for path in paths:
         if str(path) == "-":
-            with peekable(stdin) as stream:
+            with peekable(stdin or sys.stdin.buffer) as stream:
                 yield from _read_stream(stream, stdin_filename or "<stdin>", options)
         elif _is_folder(Path(path)):
             yield from _read_folder(Path(path), options)

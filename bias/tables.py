@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, TextIO
 from bias.errors import EncodingError, InputError, MissingExtraError, TooLargeError, UsageError
 from bias.files import (
     ENCODING_ADVICE,
+    MAX_BYTES,
     PARQUET_MAGIC,
     SIGNATURE_BYTES,
     ErrorsMode,
@@ -50,7 +51,7 @@ def iter_rows(
     *,
     encoding: str = "utf-8",
     errors: ErrorsMode = "strict",
-    max_bytes: int = 20_000_000,
+    max_bytes: int = MAX_BYTES,
     stdin: BinaryIO | None = None,
 ) -> Iterator[tuple[int, Row]]:
     """The numbered rows of a table with all their columns; by suffix, and `-` is JSON lines on `stdin`.

@@ -197,7 +197,7 @@ def test_options_without_meaning_are_bad_usage_at_once() -> None:
     with pytest.raises(UsageError, match="max_bytes"):
         read_all(["a.txt"], max_bytes=0)
     with pytest.raises(UsageError, match="errors"):
-        read("a.txt", errors="ignore")  # type: ignore[arg-type]  # what an untyped caller can do
+        read("a.txt", errors="ignore")
 
 
 # Binary formats

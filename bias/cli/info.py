@@ -42,8 +42,10 @@ def info(
     if output_format == "json":
         print(json.dumps(facts, indent=2))
     else:
-        for name, value in _flattened(facts):
-            print(f"{name:<24} {value}")
+        lines = tuple(_flattened(facts))
+        width = max(len(name) for name, _ in lines)
+        for name, value in lines:
+            print(f"{name:<{width}}  {value}")
     return ExitStatus.DONE
 
 

@@ -31,7 +31,7 @@ from bias.cli.progress import track
 from bias.cli.status import ExitStatus
 from bias.cli.streams import complain, is_piped, standard_input
 from bias.errors import UsageError
-from bias.types import Article, QuotesMode
+from bias.types import Article, ArticleReport, QuotesMode
 
 if TYPE_CHECKING:
     from bias.reading import ReadFailure
@@ -94,7 +94,7 @@ def score(
     to_file = output_file not in (None, "-")
     chosen = output_format or (FORMATS.get(Path(output_file or "").suffix.lower(), "full"))
 
-    from bias.reading import ReadFailure, read_all
+    from bias.reading import read_all
 
     inputs = read_all(
         paths or _piped(),
@@ -113,15 +113,12 @@ def score(
     def watched() -> Iterator[Outcome]:
         nonlocal status
         for outcome in outcomes:
-            if isinstance(outcome, ReadFailure):
-                complain(f"{outcome.source}: {outcome.error}")
-                status = ExitStatus.ERROR
-                if chosen in FOR_READERS:
-                    continue
-            elif fail_above is not None and outcome.score is not None and outcome.score > fail_above:
-                complain(f"{outcome.article.source}: score {outcome.score:.1f} is above {fail_above:g}")
-                status = max(status, ExitStatus.EXCEEDED)
-            yield outcome
+            verdict, line = _verdict(outcome, fail_above)
+            status = max(status, verdict)
+            if line:
+                complain(line)
+            if verdict != ExitStatus.ERROR or chosen not in FOR_READERS:
+                yield outcome
 
     with _open_output(output_file if to_file else None) as out:
         for text in _rendered(watched(), chosen, out):
@@ -160,6 +157,15 @@ def _score_all(
 
             detector = Detector(model)
         yield detector.score(article, prior=prior, threshold=threshold, quotes=quotes)
+
+
+def _verdict(outcome: Outcome, fail_above: float | None) -> tuple[ExitStatus, str]:
+    """The status that one outcome asks for, and what there is to say of it."""
+    if not isinstance(outcome, ArticleReport):
+        return ExitStatus.ERROR, f"{outcome.source}: {outcome.error}"
+    if fail_above is not None and outcome.score is not None and outcome.score > fail_above:
+        return ExitStatus.EXCEEDED, f"{outcome.article.source}: score {outcome.score:.1f} is above {fail_above:g}"
+    return ExitStatus.DONE, ""
 
 
 def _rendered(outcomes: Iterable[Outcome], output_format: OutputFormat, out: TextIO) -> Iterator[str]:

@@ -18,21 +18,44 @@ CASES: dict[str, list[dict[str, Any]]] = json.loads(
 )
 
 PIECES = st.sampled_from(
-    ["“", "”", '"', "‘", "’", "'", "«", "»", "``", "''", " ", "\n", "\n\n", ", ", ". ", "? ", ": ", "—", "(", ")"]
-    + [
-        "he said",
+    [
+        "“",
+        "”",
+        '"',
+        "‘",
+        "’",
+        "'",
+        "«",
+        "»",
+        "``",
+        "''",
+        ",",
+        ".",
+        "?",
+        ":",
+        "—",
+        "(",
+        ")",
         "Smith",
         "told",
-        "according to",
-        "an ally",
-        "We win",
         "5'10\"",
         "don't",
         "\x00",
-        "\r\n",
         "é",
         "🎉",
         "ranted",
+        "said",
+        "he",
+        "called",
+        " ",
+        "\n",
+        "\n\n",
+        "\r\n",
+        ", ",
+        ". ",
+        "according to ",
+        "an ally ",
+        "We win",
     ]
 )
 NOISE = st.lists(PIECES, max_size=60).map("".join)

@@ -27,8 +27,21 @@ PIECES = st.sampled_from(
         "\x0c",
         "\x00",
         "\t",
+        "* ",
+        "# ",
+        "1. ",
+        "é",
+        "🎉",
+        "\u2028",
+        "\ufeff",
+        "\u200b",
+        "No. 5",
+        "!!!!!!!!!!!!",
+        "Word",
+        "(",
+        "story. A",
+        "vote.The ",
     ]
-    + ["* ", "# ", "1. ", "e\u0301", "🎉", "\u2028", "\ufeff", "\u200b", "No. 5", "!!!!!!!!!!!!", "Word", "("]
 )
 ANY_TEXT = st.one_of(st.lists(PIECES, max_size=60).map("".join), st.text(max_size=200))
 
@@ -60,12 +73,20 @@ def paragraphs(text: str) -> list[list[str]]:
         ["Yahoo! said so.", "Others did not."],
         ["He was there (so was she).", "They left."],
         ["The group (R-Ohio), which met here, left.", "It returned."],
+        ["That is only part of the story.", "Look at the rest."],
         ["He left. …", "Then he came back."],
     ],
     ids=lambda parts: parts[0],
 )
 def test_sentences_of_a_line(parts: list[str]) -> None:
     assert sentences(" ".join(parts)) == parts
+
+
+def test_a_lost_space_does_not_glue_sentences() -> None:
+    assert sentences("They lost the vote.The bill is dead.") == ["They lost the vote.", "The bill is dead."]
+    assert sentences("Write to press.Desk@example.org or to example.Com today.") == [
+        "Write to press.Desk@example.org or to example.Com today."
+    ]
 
 
 def test_blank_lines_part_paragraphs_and_single_ones_wrap() -> None:
@@ -90,7 +111,10 @@ def test_a_single_wrapped_paragraph_stays_whole() -> None:
 
 
 def test_headings_and_list_items_are_sentences_of_their_own() -> None:
-    text = "# The vote\nThe bill passed.\n\n* Schools get more\n* Roads get less\n\nBackground\nThe governor signed it in June and left the capital for a long tour of the northern counties."
+    text = (
+        "# The vote\nThe bill passed.\n\n* Schools get more\n* Roads get less\n\nBackground\n"
+        "The governor signed it in June and left the capital for a long tour of the northern counties."
+    )
     assert paragraphs(text) == [
         ["# The vote", "The bill passed."],
         ["* Schools get more", "* Roads get less"],

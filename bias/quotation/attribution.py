@@ -26,7 +26,8 @@ from bias.quotation.vocabulary import (
     WEAK_VERBS,
 )
 
-_REACH = 40  # tokens; bounds the work on a sentence of a thousand quotations
+_REACH = 40  # tokens, and other quotations, between a quotation and its verb: bounds the work on odd texts
+_QUOTATIONS = 6
 
 _BEFORE_VERB = PRONOUNS | RELATIVES | AUXILIARIES | {"to", "and"}
 _POSSESSIVES = frozenset({"his", "her", "their", "its"})
@@ -46,8 +47,12 @@ class Attribution(NamedTuple):
 
 def before(tokens: Frame) -> Attribution | None:
     """The attribution in the words before a quotation (`tokens`, back to the start of its sentence)."""
+    passed = 0
     for at in range(len(tokens) - 1, max(-1, len(tokens) - _REACH), -1):
         token = tokens[at]
+        passed += token.pair is not None
+        if passed > _QUOTATIONS:
+            return None
         if token.text == ";" or (token.lower in _NEW_CLAUSE and at and tokens[at - 1].text == ","):
             return None
         distance = len(tokens) - 1 - at
@@ -68,6 +73,7 @@ def after(tokens: Frame, *, set_off: bool) -> Attribution | None:
     `set_off` says that punctuation parts the quotation from them, so that a subject can begin at once.
     """
     first = boundary = 0 if set_off else None
+    passed = 0
     for at, token in enumerate(tokens[:_REACH]):
         if is_according(tokens, at):
             return Attribution("according to", subject_after(tokens, at + 1), token.start, at)
@@ -78,6 +84,9 @@ def after(tokens: Frame, *, set_off: bool) -> Attribution | None:
             first = boundary if first is None or at == 0 else first
         elif token.pair is not None:
             boundary = first = at + 1
+            passed += 1
+            if passed > _QUOTATIONS:
+                return None
         elif first is not None and boundary is not None and _is_verb(tokens, at) and not token.lower.endswith("ing"):
             found = _clause(tokens, first, boundary, at, set_off)
             if found:
@@ -146,8 +155,10 @@ def _is_closed_off(tokens: Frame, verb: int) -> bool:
 
 def _is_speech_noun(tokens: Frame, at: int) -> bool:
     """Whether a noun of speech leads to the quotation: a promise to "...", its slogan, "..."."""
+    if tokens[at].lower not in SPEECH_NOUNS:
+        return False
     rest = tokens[at + 1 :]
-    if tokens[at].lower not in SPEECH_NOUNS or len(rest) > 8:
+    if len(rest) > 8:
         return False
     return not rest or rest[0].lower in {"that", "to", "of", "for", "about", "reading", ":", ",", "as"}
 

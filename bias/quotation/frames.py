@@ -23,22 +23,16 @@ _PUNCTUATION = re.compile(r"[,.!?…;–—-]")
 
 
 class Token(NamedTuple):
-    """A word, a mark of punctuation, or a whole quotation (`pair` is then its place in the paragraph)."""
+    """A word, a mark of punctuation, or a whole quotation."""
 
     text: str
+    lower: str
+    """The text in lower case, without the point of an abbreviation."""
     start: int
     end: int
+    is_word: bool = False
     pair: int | None = None
-
-    @property
-    def lower(self) -> str:
-        """The text in lower case, without the point of an abbreviation."""
-        return self.text.lower().removesuffix(".")
-
-    @property
-    def is_word(self) -> bool:
-        """Whether it is a word or number outside quotation marks."""
-        return self.pair is None and self.text[0].isalnum()
+    """The place in its paragraph's quotations, for a quotation."""
 
     @property
     def is_name(self) -> bool:
@@ -56,12 +50,15 @@ def frame(text: str, start: int, end: int, pairs: Sequence[Pair]) -> Frame:
             break
         tokens += _tokens(text, at, max(start, pair.start))
         at = min(end, pair.end)
-        tokens.append(Token('"', max(start, pair.start), at, number))
+        tokens.append(Token('"', '"', max(start, pair.start), at, pair=number))
     return (*tokens, *_tokens(text, at, end))
 
 
 def _tokens(text: str, start: int, end: int) -> list[Token]:
-    return [Token(match[0], match.start(), match.end()) for match in _TOKEN.finditer(text, start, end)]
+    return [
+        Token(match[0], match[0].lower().removesuffix("."), match.start(), match.end(), match.lastgroup == "word")
+        for match in _TOKEN.finditer(text, start, end)
+    ]
 
 
 def ends_open(text: str, pair: Pair) -> bool:

@@ -153,7 +153,8 @@ class JsonLinesWriter:
 
 class _Csv:
     def __init__(self, stream: TextIO, path: Path) -> None:
-        self._writer = csv.writer(stream, lineterminator="\n")
+        # Lines end in CRLF, as RFC 4180 has it: with "\n" alone the module leaves cells that hold a "\r" unquoted.
+        self._writer = csv.writer(stream)
         self._path = path
         self._columns: tuple[str, ...] | None = None
 

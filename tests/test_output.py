@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bias.errors import MissingExtraError, OutputError, UsageError
@@ -260,6 +260,7 @@ def test_any_json_rows_survive_the_round_trip(
 
 @settings(max_examples=100, deadline=None)
 @given(cells=st.lists(st.lists(st.text(), min_size=2, max_size=2), min_size=1, max_size=4))
+@example(cells=[["", "\r0"]])
 def test_any_text_survives_the_round_trip_through_csv(
     tmp_path_factory: pytest.TempPathFactory, cells: list[list[str]]
 ) -> None:

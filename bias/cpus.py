@@ -10,7 +10,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_cpus(cgroup: Path = _CGROUP) -> int:
-    """The processors in the affinity mask, capped by the control group's quota (Linux, versions 1 and 2); at least 1."""
+    """The processors in the affinity mask, capped by the quota of the control group (Linux, v1 and v2); at least 1."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _quota(cgroup)
     return cpus if quota is None else max(1, min(cpus, math.ceil(quota)))

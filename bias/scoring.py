@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from bias.calibration import Calibration, PriorMap, sigmoid
+from bias.calibration import Calibration, PriorMap
 from bias.errors import EmptyTextError, UsageError
-from bias.lexicon import Hit, default_lexicon
+from bias.lexicon import Entry, Hit, default_lexicon
 from bias.modelfolder import ModelFolder, Reference
 from bias.types import Article, ArticleReport, Prediction, QuotesMode, SentenceResult, Span, WordScore, label_of
 
@@ -92,67 +94,76 @@ def sentence_result(
 
 
 def find_spans(text: str, prediction: Prediction, calibration: Calibration) -> Iterator[Span]:
-    """The loaded words of a sentence, neighbours joined, with what the lexicon knows of them.
+    """The loaded words of a sentence with what the lexicon knows of them.
 
     A word is loaded where the token head says so; for a term of the lexicon less of its evidence is enough, and the
-    whole term is marked. The category is the lexicon's, else the sentence's strongest technique.
+    whole term is one span. Loaded neighbours that the lexicon does not know are joined. The category is the lexicon's,
+    else the sentence's strongest technique.
     """
-    sentence = prediction.sentence
-    hits = [
-        Hit(sentence.start + hit.start, sentence.start + hit.end, hit.entry)
-        for hit in default_lexicon().find(sentence.text)
-    ]
     strongest = max(prediction.techniques, key=lambda name: prediction.techniques[name], default=None)
-    for group in _groups(text, prediction, calibration, hits):
-        start, end = group[0].start, group[-1].end
-        entry = next((hit.entry for hit in hits if hit.start < end and start < hit.end), None)
+    for group in _groups(text, prediction, calibration):
+        start, end, entry = group[0].word.start, group[-1].word.end, group[0].entry
         yield Span(
             start=start,
             end=end,
             text=text[start:end],
-            probability=max(sigmoid(calibration.token.log_odds(word.logit)) for word in group),
-            voice="quoted" if _is_quoted(group[0], prediction) else "outlet",
+            probability=max(marked.probability for marked in group),
+            voice="quoted" if group[0].quoted else "outlet",
             category=entry.category if entry else strongest,
             alternatives=entry.alternatives if entry else (),
             why=entry.why if entry else None,
         )
 
 
-def _groups(
-    text: str, prediction: Prediction, calibration: Calibration, hits: Sequence[Hit]
-) -> Iterator[list[WordScore]]:
-    """Runs of loaded words with nothing but spaces and hyphens between them, all of one voice."""
-    group: list[WordScore] = []
-    for word in _loaded(prediction.words, calibration, hits):
-        joins = group and _JOINS.fullmatch(text, group[-1].end, word.start)
-        if group and not (joins and _is_quoted(group[-1], prediction) == _is_quoted(word, prediction)):
-            yield group
-            group = []
-        group.append(word)
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    """A loaded word, its probability, whose it is, and its term (offset and entry) if the lexicon knows it."""
+
+    word: WordScore
+    probability: float
+    quoted: bool
+    term: int | None
+    entry: Entry | None
+
+
+def _groups(text: str, prediction: Prediction, calibration: Calibration) -> Iterator[list[_Marked]]:
+    """Runs of loaded words of one voice and one term, with nothing but spaces and hyphens between them."""
+    group: list[_Marked] = []
+    for marked in _loaded(prediction, calibration):
+        if group:
+            last = group[-1]
+            alike = (last.quoted, last.term) == (marked.quoted, marked.term)
+            if not (alike and _JOINS.fullmatch(text, last.word.end, marked.word.start)):
+                yield group
+                group = []
+        group.append(marked)
     if group:
         yield group
 
 
-def _loaded(words: Sequence[WordScore], calibration: Calibration, hits: Sequence[Hit]) -> Iterator[WordScore]:
-    def probability(word: WordScore) -> float:
-        return calibration.token(word.logit)
+def _loaded(prediction: Prediction, calibration: Calibration) -> Iterator[_Marked]:
+    sentence = prediction.sentence
+    probabilities = {word: calibration.token(word.logit) for word in prediction.words}
+    terms: dict[WordScore, Hit] = {}
+    for hit in default_lexicon().find(sentence.text):
+        start, end = sentence.start + hit.start, sentence.start + hit.end
+        words = [word for word in prediction.words if start < word.end and word.start < end]
+        if words and max(probabilities[word] for word in words) >= calibration.known_span_threshold:
+            terms |= dict.fromkeys(words, hit)
+    for word, probability in probabilities.items():
+        hit_or_none = terms.get(word)
+        if hit_or_none or probability >= calibration.span_threshold:
+            quoted = any(start <= word.start and word.end <= end for start, end in sentence.withheld)
+            yield _Marked(
+                word,
+                probability,
+                quoted,
+                hit_or_none.start if hit_or_none else None,
+                hit_or_none.entry if hit_or_none else None,
+            )
 
-    for word in words:
-        term = next((hit for hit in hits if hit.start < word.end and word.start < hit.end), None)
-        if term is None:
-            if probability(word) >= calibration.span_threshold:
-                yield word
-        else:
-            of_term = [other for other in words if term.start < other.end and other.start < term.end]
-            if max(map(probability, of_term)) >= calibration.known_span_threshold:
-                yield word
 
-
-def _is_quoted(word: WordScore, prediction: Prediction) -> bool:
-    return any(start <= word.start and word.end <= end for start, end in prediction.sentence.withheld)
-
-
-def prediction_interval(probabilities: Sequence[float], paragraphs: Sequence[int]) -> tuple[float, float]:
+def prediction_interval(probabilities: ArrayLike, paragraphs: Sequence[int]) -> tuple[float, float]:
     """The 95 % prediction interval, in percent, for the share of sentences that annotators would mark.
 
     Bootstrap over paragraphs (Efron and Tibshirani 1993) with each sentence's label drawn from its probability; below
@@ -164,7 +175,7 @@ def prediction_interval(probabilities: Sequence[float], paragraphs: Sequence[int
     _, unit = np.unique(np.asarray(paragraphs), return_inverse=True)
     units = int(unit.max()) + 1
     if units < FEW_PARAGRAPHS:
-        weights = np.ones((DRAWS, len(p)))
+        weights = np.ones((DRAWS, len(p)), dtype=np.int64)
     else:
         weights = generator.multinomial(units, np.full(units, 1 / units), size=DRAWS)[:, unit]
     shares = (labels * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1)

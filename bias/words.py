@@ -14,7 +14,7 @@ def first_pieces(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[tupl
 
     `offsets` are the pieces' half-open offsets in the text; special tokens have (0, 0).
     """
-    begins = {}
+    begins: dict[int, int] = {}
     for piece, (start, end) in enumerate(offsets):
         if end > start:
             begins.setdefault(start, piece)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -41,38 +40,8 @@ class _OneSentence(nn.Module):
         return tuple(output[name] for name in OUTPUTS)
 
 
-def export_onnx(
-    model: BiasModel, path: Path, precision: Precision = "int8", samples: Sequence[Sequence[int]] = ()
-) -> None:
-    """Write the model as ONNX: input `input_ids` of shape (1, tokens), outputs as `BiasOutput` names them.
-
-    Weights are int8 a channel and of reduced range (7 bits): processors with AVX2 but without VNNI add pairs of
-    products in 16 bits, which full-range weights overflow. `samples` are token ids that static int8 takes the range
-    of activations from.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        exact = Path(folder) / "fp32.onnx"
-        _export_fp32(model, exact)
-        if precision == "int8":
-            quantize_dynamic(exact, path, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
-        elif precision == "int8-static":
-            quantize_static(
-                exact,
-                path,
-                _Samples(samples),
-                quant_format=QuantFormat.QDQ,
-                op_types_to_quantize=["MatMul", "Gather"],
-                per_channel=True,
-                reduce_range=True,
-                activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QInt8,
-            )
-        else:
-            path.write_bytes(exact.read_bytes())
-    onnx.checker.check_model(str(path))
-
-
-def _export_fp32(model: BiasModel, path: Path) -> None:
+def export_fp32(model: BiasModel, path: Path) -> None:
+    """Write the model as ONNX: input `input_ids` of shape (1, tokens), outputs as `BiasOutput` names them."""
     model = model.eval()
     model.encoder.set_attn_implementation("eager")
     tokens = torch.export.Dim("tokens", min=2, max=MAX_TOKENS)
@@ -92,7 +61,33 @@ def _export_fp32(model: BiasModel, path: Path) -> None:
     program.save(str(path), external_data=False)
 
 
-class _Samples(CalibrationDataReader):  # type: ignore[misc]  # the library is untyped
+def quantise(exact: Path, path: Path, precision: Precision, samples: Sequence[Sequence[int]] = ()) -> None:
+    """Write the fp32 file at `exact` in another precision.
+
+    Weights are int8 a channel and of reduced range (7 bits): processors with AVX2 but without VNNI add pairs of
+    products in 16 bits, which full-range weights overflow. `samples` are token ids that static int8 takes the range
+    of activations from.
+    """
+    if precision == "fp32":
+        path.write_bytes(exact.read_bytes())
+    elif precision == "int8":
+        quantize_dynamic(exact, path, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
+    else:
+        quantize_static(
+            exact,
+            path,
+            _Samples(samples),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["MatMul", "Gather"],
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+    onnx.checker.check_model(str(path))
+
+
+class _Samples(CalibrationDataReader):
     def __init__(self, samples: Sequence[Sequence[int]]) -> None:
         self._rows: Iterator[dict[str, Any]] = iter([{"input_ids": np.array([ids], dtype=np.int64)} for ids in samples])
 

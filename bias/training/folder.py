@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from tokenizers import Tokenizer
 
 from bias.modelfolder import FORMAT, MANIFEST, TOKENIZER, TRAINABLE, WEIGHTS, digest
 from bias.output import atomic_write
-from bias.training.export import Precision, export_onnx
+from bias.training.export import Precision, export_fp32, quantise
 from bias.training.model import BiasModel
 from bias.types import CATEGORIES
 
@@ -51,7 +52,10 @@ def write_folder(
 ) -> None:
     """Export the model into `folder`, uncalibrated and with no reference; `update_manifest` adds those."""
     folder.mkdir(parents=True, exist_ok=True)
-    export_onnx(model, folder / WEIGHTS, precision, samples)
+    with tempfile.TemporaryDirectory() as scratch:
+        exact = Path(scratch) / "fp32.onnx"
+        export_fp32(model, exact)
+        quantise(exact, folder / WEIGHTS, precision, samples)
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.save(str(folder / TOKENIZER))

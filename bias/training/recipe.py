@@ -15,19 +15,22 @@ from bias.training.model import HEADS
 class Stage:
     """One pass of training: data sets by name, and how long and how fast to learn from them.
 
-    `limits` caps the number of examples of a data set (chosen by the seed). With `apart_from`, the other data sets give
+    The heads, which start from nothing, learn `head_rate` times as fast as the encoder. `limits` caps the number of examples of a data set (chosen by the seed). With `apart_from`, the other data sets give
     no sentence that nearly repeats one of the named set, and none of an outlet that it holds, so that splits of that
-    set stay clean, by article and by outlet.
+    set stay clean, by article and by outlet. With `withhold`, sentences with attributed quotes are learned from
+    twice, the second time with the quotes withheld, where the label of the outlet's own words is known.
     """
 
     data: tuple[str, ...]
     epochs: float
     batch_size: int
     learning_rate: float
+    head_rate: float = 10.0
     warmup: float = 0.1
     weight_decay: float = 0.01
     limits: dict[str, int] = field(default_factory=dict)
     apart_from: str | None = None
+    withhold: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def read_recipe(path: Path) -> Recipe:
     if not isinstance(stages, list) or not stages:
         raise DataError(f"{path}: a recipe needs at least one [[stage]]")
     made = [_build(Stage, {**stage, "data": tuple(stage.get("data", ()))}, path) for stage in stages]
-    recipe = _build(Recipe, {**values, "stages": tuple(made)}, path)
+    recipe: Recipe = _build(Recipe, {**values, "stages": tuple(made)}, path)
     if unknown := set(recipe.losses) - set(HEADS):
         raise DataError(f"{path}: no head is called {', '.join(sorted(unknown))}; there are {', '.join(HEADS)}")
     return recipe

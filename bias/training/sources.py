@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from bias.errors import DataError
 from bias.training.examples import Example, Offsets, find_words
@@ -91,7 +92,9 @@ def read_babe(path: Path) -> list[Example]:
 def read_anno_lexical(path: Path) -> list[Example]:
     """Anno-Lexical (Horych et al. 2025): a majority of three language models' labels for sentences of the news."""
     return [
-        Example(text=row["text"], source="anno-lexical", label=float(row["label"]), outlet=outlet_name(row["source_name"]))
+        Example(
+            text=row["text"], source="anno-lexical", label=float(row["label"]), outlet=outlet_name(row["source_name"])
+        )
         for row in _parquet(path)
     ]
 
@@ -117,10 +120,10 @@ def read_own(path: Path | None = None) -> list[Example]:
     return [_own(row) for file in files for row in map(json.loads, file.read_text("utf-8").splitlines())]
 
 
-def _own(row: dict[str, object]) -> Example:
-    text, label = str(row["text"]), float(row["label"])  # type: ignore[arg-type]  # JSON
-    words = [*row.get("spans", ()), *row.get("quoted_spans", ())]  # type: ignore[misc]  # JSON
-    full = float(row.get("full_label", label))  # type: ignore[arg-type]  # JSON
+def _own(row: dict[str, Any]) -> Example:
+    text, label = row["text"], float(row["label"])
+    words = [*row.get("spans", ()), *row.get("quoted_spans", ())]
+    full = float(row.get("full_label", label))
     spans = find_words(text, words)
     return Example(
         text=text,
@@ -128,11 +131,11 @@ def _own(row: dict[str, object]) -> Example:
         label=full,
         outlet_label=label,
         spans=spans if spans or full == 0 else None,
-        group=str(row["group"]),
+        group=row["group"],
     )
 
 
-def _parquet(path: Path) -> Iterator[dict[str, object]]:
+def _parquet(path: Path) -> Iterator[dict[str, Any]]:
     from datasets import Dataset
 
     return iter(Dataset.from_parquet(str(path), keep_in_memory=True))

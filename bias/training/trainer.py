@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer
+from torch.nn import Parameter
+from torch.optim import AdamW
 from transformers import Trainer, TrainingArguments, set_seed
 
 from bias.training.examples import Example, near_duplicates, withhold
@@ -35,7 +37,7 @@ def choose(stage: Stage, data: Mapping[str, Sequence[Example]], seed: int) -> li
         limit = stage.limits.get(name, len(examples))
         if limit < len(examples):
             examples = random.Random(seed).sample(examples, limit)
-        chosen += [second for example in examples for second in withhold(example)]
+        chosen += [e for example in examples for e in withhold(example)] if stage.withhold else examples
     return chosen
 
 
@@ -57,7 +59,6 @@ def train_stage(
         num_train_epochs=stage.epochs,
         per_device_train_batch_size=stage.batch_size,
         learning_rate=stage.learning_rate,
-        weight_decay=stage.weight_decay,
         warmup_steps=stage.warmup,
         lr_scheduler_type="linear",
         train_sampling_strategy="group_by_length",
@@ -73,10 +74,31 @@ def train_stage(
         dataloader_pin_memory=False,
     )
     trainer = Trainer(
-        model=model, args=arguments, train_dataset=to_features(examples, tokenizer), data_collator=collate
+        model=model,
+        args=arguments,
+        train_dataset=to_features(examples, tokenizer),
+        data_collator=collate,
+        optimizers=(make_optimizer(model, stage), None),
     )
     trainer.train(resume_from_checkpoint=any(folder.glob("checkpoint-*")) or None)
     return model
+
+
+def make_optimizer(model: BiasModel, stage: Stage) -> AdamW:
+    """AdamW (Loshchilov and Hutter 2019) with a faster rate for the heads and no decay of biases and norms."""
+    groups: dict[tuple[bool, bool], list[Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        groups.setdefault((name.startswith("encoder."), parameter.dim() > 1), []).append(parameter)
+    return AdamW(
+        [
+            {
+                "params": parameters,
+                "lr": stage.learning_rate * (1.0 if in_encoder else stage.head_rate),
+                "weight_decay": stage.weight_decay if decays else 0.0,
+            }
+            for (in_encoder, decays), parameters in groups.items()
+        ]
+    )
 
 
 def run_recipe(
@@ -88,7 +110,7 @@ def run_recipe(
     """
     tokenizer = load_tokenizer(base, recipe.max_tokens)
     if first:
-        model = BiasModel.from_pretrained(base)
+        model: BiasModel = BiasModel.from_pretrained(base)
     else:
         set_seed(recipe.seed)
         model = BiasModel.from_base(base, recipe.losses, recipe.dropout)

@@ -1,0 +1,117 @@
+"""How the shipped model is made and measured: `python -m bias.training COMMAND --help`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bias.detector import Detector
+from bias.modelfolder import open_model
+from bias.training import calibrate as calibration
+from bias.training import reference as corpus
+from bias.training.basil import read_basil
+from bias.training.examples import Example
+from bias.training.folder import update_manifest, write_folder
+from bias.training.folds import By, cross_validate, read_out_of_fold
+from bias.training.recipe import Recipe, read_recipe
+from bias.training.sources import SOURCES, read_source
+from bias.training.trainer import load_tokenizer, run_recipe
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+
+Data = Annotated[Path, typer.Option("--data", help="Folder with the public data sets.")]
+RecipeFile = Annotated[Path, typer.Option("--recipe", help="Recipe (TOML).")]
+Work = Annotated[Path, typer.Option("--work", help="Folder for checkpoints and predictions.")]
+Model = Annotated[Path, typer.Option("--model", help="Model folder.")]
+
+DEFAULT_RECIPE = Path("models/default/recipe.toml")
+DEFAULT_MODEL = Path("models/default")
+DEFAULT_WORK = Path("runs")
+
+
+def _load(recipe: Recipe, data: Path) -> dict[str, list[Example]]:
+    names = {name for stage in recipe.stages for name in stage.data}
+    return {name: read_source(name, data) for name in SOURCES if name in names}
+
+
+@app.command()
+def train(
+    base: Annotated[Path, typer.Option(help="Folder with the base encoder's weights and tokenizer.json.")],
+    data: Data,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model folder to write.")],
+    recipe: RecipeFile = DEFAULT_RECIPE,
+    work: Work = DEFAULT_WORK,
+    version: Annotated[str, typer.Option(help="Version of the model.")] = "0.1.0",
+) -> None:
+    """Train through the recipe's stages and export; an interrupted run goes on from its last checkpoint."""
+    plan = read_recipe(recipe)
+    model = run_recipe(plan, _load(plan, data), base, work / plan.name)
+    tokenizer = load_tokenizer(base, plan.max_tokens)
+    write_folder(output, model, tokenizer, name=plan.name, version=version, base=plan.base)
+    typer.echo(f"wrote {output}; calibrate it before use")
+
+
+@app.command()
+def folds(
+    data: Data,
+    by: Annotated[str, typer.Option(help="Split by article (five folds) or by outlet (two).")] = "article",
+    recipe: RecipeFile = DEFAULT_RECIPE,
+    work: Work = DEFAULT_WORK,
+    jobs: Annotated[int, typer.Option(help="Folds trained at once.")] = 2,
+) -> None:
+    """Train and predict fold by fold, from the first stage that `train` left in the work folder."""
+    plan = read_recipe(recipe)
+    key: By = "outlet" if by == "outlet" else "article"
+    path = cross_validate(plan, _load(plan, data), work / plan.name / "stage-1", key, work / "folds", jobs)
+    typer.echo(f"wrote {path}")
+
+
+@app.command(name="calibrate")
+def calibrate_model(data: Data, model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK) -> None:
+    """Fit the maps and thresholds on the folds' predictions (balanced, spans) and on BASIL (news)."""
+    values = calibration.fit_balanced(read_out_of_fold(work / "folds" / "article.jsonl"))
+    rows = calibration.read_news(Detector(model), read_basil(data / "basil_dev.jsonl"))
+    values["news"] = calibration.fit_news(rows)
+    update_manifest(model, calibration=calibration.checked(values))
+    open_model.cache_clear()
+    typer.echo(f"calibrated {model}: {json.dumps({k: v for k, v in values.items() if k != 'curve'}, indent=1)}")
+
+
+@app.command()
+def reference(
+    data: Data,
+    model: Model = DEFAULT_MODEL,
+    each: Annotated[int, typer.Option(help="Pages of every section and leaning at most.")] = 150,
+) -> None:
+    """Score a sample of the reference corpus and store its percentiles with the model."""
+    pages = corpus.sample(corpus.clean(read_pages(data / "news_articles.parquet")), each, seed=0)
+    scores: list[dict[str, float | None]] = []
+    with typer.progressbar(pages, label="scoring") as bar:
+        detector = Detector(model)
+        for page in bar:
+            scores += corpus.score_pages(detector, [page])
+    counts = {section: sum(page.section == section for page in pages) for section in corpus.SECTIONS}
+    described = (
+        f"{counts['news']} news and {counts['opinion']} opinion pages of US outlets, 2012 to 2020 "
+        "(Baly et al. 2020), leanings weighted equally"
+    )
+    update_manifest(model, reference={"corpus": described, "quantiles": corpus.quantiles(pages, scores)})
+    typer.echo(described)
+
+
+def read_pages(path: Path) -> list[corpus.Page]:
+    """The pages of `news_articles.parquet` (Baly et al. 2020)."""
+    import pyarrow.parquet
+
+    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
+    return [
+        corpus.Page(row["text"], row["title"] or "", row["source"] or "", row["section"], row["leaning"])
+        for row in rows
+    ]
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,64 @@
+"""BASIL (Fan et al. 2019): whole articles with annotated spans, which the news prior is fitted on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bias.errors import DataError
+from bias.quotation import attribute
+from bias.types import Sentence
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedArticle:
+    """An article with two labels a sentence: lexical bias anywhere in it, and lexical bias of the outlet's own."""
+
+    event: str
+    outlet: str
+    text: str
+    sentences: tuple[Sentence, ...]
+    written: tuple[int, ...]
+    outlets_own: tuple[int, ...]
+
+
+def read_basil(path: Path) -> list[AnnotatedArticle]:
+    """The articles of a JSONL file in BASIL's form, paragraphs joined by blank lines.
+
+    Raises:
+        DataError: a line is not in that form.
+    """
+    articles = []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        try:
+            articles.append(_article(json.loads(line)))
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path}:{number}: not an article of BASIL: {error!r}") from error
+    return articles
+
+
+def _article(row: dict[str, Any]) -> AnnotatedArticle:
+    text = ""
+    sentences: list[Sentence] = []
+    for paragraph, lines in enumerate(row["article"]["body-paragraphs"]):
+        text += "\n\n" if text else ""
+        for position, line in enumerate(lines):
+            text += " " if position else ""
+            sentences.append(Sentence(len(sentences), paragraph, len(text), len(text) + len(line), line))
+            text += line
+    written, outlets_own = [0] * len(sentences), [0] * len(sentences)
+    for span in row["annotation"]["phrase-level-annotations"]:
+        if span["bias"] == "lex" and span["id"] != "title":
+            index = int(span["id"].removeprefix("p"))
+            written[index] = 1
+            outlets_own[index] |= int(span["quote"] == "no")
+    return AnnotatedArticle(
+        event=row["event"],
+        outlet=row["article"]["source"].casefold(),
+        text=text,
+        sentences=attribute(text, sentences),
+        written=tuple(written),
+        outlets_own=tuple(outlets_own),
+    )

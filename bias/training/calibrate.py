@@ -1,0 +1,196 @@
+"""The calibration of a trained model: maps, thresholds and their errors, from development data alone.
+
+`balanced`, the token head and the spans are fitted on out-of-fold predictions of the method (Stone 1974), so that no
+sentence was seen by the model that scored it. `news` is fitted on BASIL, which the model is not trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import GroupKFold
+
+from bias.calibration import PRIORS
+from bias.detector import Detector
+from bias.lexicon import default_lexicon
+from bias.modelfolder import read_calibration
+from bias.scoring import prediction_interval
+from bias.training.basil import AnnotatedArticle
+from bias.training.evaluation import Array, Figure, evaluate
+from bias.training.examples import withhold
+from bias.training.fitting import (
+    apply_platt,
+    development_curve,
+    expected_f1_threshold,
+    fit_intercept,
+    fit_platt,
+    macro_f1_threshold,
+)
+from bias.training.folds import OutOfFold
+from bias.types import Prediction
+
+Platts = Mapping[str, dict[str, float]]
+
+FEWEST = 40
+"""Sentences of each label that a map of their own asks for; with fewer, the map of the sentences as written serves."""
+
+NEWS_MEASURES = ("average_precision", "precision_at_recall_0.40", "auroc", "brier", "log_loss", "calibration_error")
+
+
+@dataclass(frozen=True, slots=True)
+class NewsRow:
+    """One sentence of BASIL with what the model says of it and what its annotators say."""
+
+    event: str
+    article: int
+    prediction: Prediction
+    written: int
+    outlets_own: int
+
+
+def fit_balanced(rows: Sequence[OutOfFold]) -> dict[str, Any]:
+    """`balanced`, its thresholds, the development curve, the token map and the thresholds of the spans."""
+    babe = [row for row in rows if row.example.source == "babe"]
+    logits = np.array([row.logit for row in babe])
+    labels = np.array([row.example.label for row in babe])
+    written = fit_platt(logits, labels, share=0.5)
+    threshold = macro_f1_threshold(apply_platt(written, logits), labels)
+    return {
+        "balanced": {
+            "written": written,
+            "withheld": _fit_withheld(rows, written),
+            "thresholds": {"separate": threshold, "include": threshold},
+        },
+        "curve": development_curve(written["slope"] * logits + written["intercept"], labels),
+        **_fit_spans(babe),
+    }
+
+
+def _fit_withheld(rows: Sequence[OutOfFold], written: dict[str, float]) -> dict[str, float]:
+    known = [(row.outlet_logit, withhold(row.example)[1:]) for row in rows]
+    pairs = [(logit, second[0].label) for logit, second in known if logit is not None and second]
+    logits, labels = np.array([a for a, _ in pairs]), np.array([b for _, b in pairs])
+    if min((labels == 0).sum(), (labels == 1).sum()) < FEWEST:
+        return written
+    return fit_intercept(logits, labels, written["slope"])
+
+
+def _fit_spans(rows: Iterable[OutOfFold]) -> dict[str, Any]:
+    """The token map, and the two thresholds (any word, a word of the lexicon) with the best joint F1 of words."""
+    words = [word for row in rows for word in _marked_words(row)]
+    logits = np.array([logit for logit, _, _ in words])
+    marked = np.array([mark for _, mark, _ in words])
+    known = np.array([term for _, _, term in words])
+    token = fit_platt(logits, marked.astype(float))
+    probabilities = apply_platt(token, logits)
+    grid = np.round(np.arange(0.05, 0.75, 0.025), 3)
+
+    def f1(cuts: tuple[float, float]) -> float:
+        flagged = probabilities >= np.where(known, cuts[1], cuts[0])
+        return float(2 * (flagged & marked).sum() / max(flagged.sum() + marked.sum(), 1))
+
+    any_word, of_lexicon = max(product(grid, grid), key=f1)
+    return {
+        "token": token,
+        "technique": {"slope": 1.0, "intercept": 0.0},
+        "span_threshold": float(any_word),
+        "known_span_threshold": float(of_lexicon),
+    }
+
+
+def _marked_words(row: OutOfFold) -> Iterable[tuple[float, bool, bool]]:
+    """(logit, marked by the annotators, in the lexicon) of each word, where the annotators' words are known."""
+    spans = row.example.spans
+    if spans is None:
+        return
+    hits = default_lexicon().find(row.example.text)
+    for start, end, logit in row.words:
+        marked = any(a < end and start < b for a, b in spans)
+        yield logit, marked, any(hit.start < end and start < hit.end for hit in hits)
+
+
+def read_news(detector: Detector, articles: Sequence[AnnotatedArticle]) -> list[NewsRow]:
+    """The model's predictions for every sentence of annotated articles."""
+    predictions = detector.predict(sentence for article in articles for sentence in article.sentences)
+    return [
+        NewsRow(article.event, number, next(predictions), written, own)
+        for number, article in enumerate(articles)
+        for written, own in zip(article.written, article.outlets_own, strict=True)
+    ]
+
+
+def fit_news(rows: Sequence[NewsRow]) -> dict[str, Any]:
+    """`news`: the two maps and their thresholds."""
+    platts = _fit_news_maps(rows)
+    written, outlet = news_probabilities(platts, rows)
+    return {
+        **platts,
+        "thresholds": {"separate": expected_f1_threshold(outlet), "include": expected_f1_threshold(written)},
+    }
+
+
+def _fit_news_maps(rows: Sequence[NewsRow]) -> dict[str, dict[str, float]]:
+    logits = np.array([row.prediction.logit for row in rows])
+    written = fit_platt(logits, np.array([row.written for row in rows]))
+    mixed = [row for row in rows if row.prediction.sentence.withheld and row.prediction.outlet_logit is not None]
+    outlet_logits = np.array([row.prediction.outlet_logit for row in mixed], dtype=float)
+    withheld = fit_intercept(outlet_logits, np.array([row.outlets_own for row in mixed]), written["slope"])
+    return {"written": written, "withheld": withheld}
+
+
+def news_probabilities(platts: Platts, rows: Sequence[NewsRow]) -> tuple[Array, Array]:
+    """(probability, outlet_probability) of each sentence. Shape: (n,) each."""
+    written = apply_platt(platts["written"], np.array([row.prediction.logit for row in rows]))
+    outlet = written.copy()
+    for i, row in enumerate(rows):
+        if row.prediction.outlet_logit is None:
+            outlet[i] = 0.0
+        elif row.prediction.sentence.withheld:
+            outlet[i] = apply_platt(platts["withheld"], np.array(row.prediction.outlet_logit))
+    return written, outlet
+
+
+def cross_fitted_news(rows: Sequence[NewsRow], folds: int = 5) -> dict[str, dict[str, Figure] | float]:
+    """Figures of `news` where each event is scored by maps fitted on the others, and the coverage of the intervals."""
+    events = [row.event for row in rows]
+    written, outlet, cuts = np.zeros(len(rows)), np.zeros(len(rows)), np.zeros((2, len(rows)))
+    for train, held in GroupKFold(folds, shuffle=True, random_state=0).split(rows, groups=events):
+        fitted = fit_news([rows[i] for i in train])
+        written[held], outlet[held] = news_probabilities(fitted, [rows[i] for i in held])
+        cuts[0, held], cuts[1, held] = fitted["thresholds"]["include"], fitted["thresholds"]["separate"]
+    y_written, y_outlet = np.array([r.written for r in rows]), np.array([r.outlets_own for r in rows])
+    names = (*NEWS_MEASURES, "precision", "recall")
+    return {
+        "written": evaluate(y_written, written, cuts[0], events, names),
+        "outlet": evaluate(y_outlet, outlet, cuts[1], events, names),
+        "coverage": _coverage(rows, outlet),
+    }
+
+
+def _coverage(rows: Sequence[NewsRow], outlet: Array) -> float:
+    """The share of articles whose annotated share of opinionated sentences lies within the 95 % interval."""
+    inside = []
+    for article in {row.article for row in rows}:
+        counted = [i for i, row in enumerate(rows) if row.article == article and _counts(row)]
+        if counted:
+            low, high = prediction_interval(outlet[counted], [rows[i].prediction.sentence.paragraph for i in counted])
+            share = 100 * float(np.mean([rows[i].outlets_own for i in counted]))
+            inside.append(low - 1e-9 <= share <= high + 1e-9)
+    return float(np.mean(inside))
+
+
+def _counts(row: NewsRow) -> bool:
+    sentence = row.prediction.sentence
+    return sentence.voice != "quoted" or (sentence.loaded_verb and sentence.has_outlet_words)
+
+
+def checked(values: dict[str, Any]) -> dict[str, Any]:
+    """The calibration, once it reads back as bias.json's reader wants it."""
+    calibration = read_calibration(values)
+    for prior in PRIORS:
+        calibration.prior(prior)
+    return values

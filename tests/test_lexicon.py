@@ -85,6 +85,8 @@ def test_no_alternative_is_itself_reported() -> None:
 def test_both_political_sides_are_hit_alike() -> None:
     aims = Counter(e.aimed for e in LEXICON.entries)
     assert aims["left"] == aims["right"] > 0
+    forms = {side: sum(len(e.forms) for e in LEXICON.entries if e.aimed == side) for side in ("left", "right")}
+    assert 0.9 < forms["left"] / forms["right"] < 1.1
     for e in LEXICON.entries:
         if e.aimed is not None:
             assert e.mirror is not None, e.id

@@ -1,9 +1,9 @@
 """Bias and loaded language in news: calibrated, with exact offsets, the outlet's voice kept apart from its sources'.
 
-    >>> import bias
-    >>> report = bias.score("The regime's warmongering officials were hellbent on war, critics of the talks said.")
-    >>> [span.text for span in report.spans][:1]
-    ['regime']
+>>> import bias
+>>> report = bias.score("The regime's warmongering officials were hellbent on war, critics of the talks said.")
+>>> [span.text for span in report.spans][:1]
+['regime']
 """
 
 from __future__ import annotations

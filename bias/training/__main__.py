@@ -11,11 +11,14 @@ import typer
 from bias.detector import Detector
 from bias.modelfolder import open_model
 from bias.training import calibrate as calibration
+from bias.training import figures as measures
 from bias.training import reference as corpus
 from bias.training.basil import read_basil
+from bias.training.card import save_figures, write_card
 from bias.training.examples import Example
 from bias.training.folder import update_manifest, write_folder
 from bias.training.folds import By, cross_validate, read_out_of_fold
+from bias.training.model import BiasModel
 from bias.training.recipe import Recipe, read_recipe
 from bias.training.sources import SOURCES, read_source
 from bias.training.trainer import load_tokenizer, run_recipe
@@ -100,6 +103,87 @@ def reference(
     )
     update_manifest(model, reference={"corpus": described, "quantiles": corpus.quantiles(pages, scores)})
     typer.echo(described)
+
+
+@app.command()
+def figures(
+    by: Annotated[str, typer.Option(help="Which folds: article or outlet.")] = "article", work: Work = DEFAULT_WORK
+) -> None:
+    """Figures of the method and the baselines on out-of-fold predictions, with 95 % intervals."""
+    rows = read_out_of_fold(work / "folds" / f"{by}.jsonl")
+    babe = [row for row in rows if row.example.source == "babe"]
+    own = [row for row in rows if row.example.source == "own"]
+    _report(
+        work,
+        by,
+        {
+            "sentences": len(babe),
+            "methods": {name: measures.sentence_figures(babe, name) for name in measures.METHODS},
+            "macro_f1_over_tfidf": measures.difference(babe, "newsbias", "tfidf"),
+            "words": measures.word_figures(babe),
+            "sides": measures.slices(babe),
+            "own": measures.own_figures(own, babe),
+        },
+    )
+
+
+@app.command()
+def news(data: Data, model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK) -> None:
+    """Figures of the news prior on BASIL's whole articles, each event by maps fitted on the others."""
+    rows = calibration.read_news(Detector(model), read_basil(data / "basil_dev.jsonl"))
+    counts = {
+        "articles": len({row.article for row in rows}),
+        "sentences": len(rows),
+        "written": sum(row.written for row in rows),
+        "outlets_own": sum(row.outlets_own for row in rows),
+    }
+    _report(work, "news", {**counts, **calibration.cross_fitted_news(rows)})
+
+
+@app.command()
+def cases(model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK, folder: Path = Path("tests/cases")) -> None:
+    """The share of our own behavioural cases that the model flags; none of them is trained on."""
+    _report(work, "cases", measures.flag_rates(Detector(model), read_cases(folder)))
+
+
+@app.command()
+def precisions(
+    data: Data,
+    recipe: RecipeFile = DEFAULT_RECIPE,
+    work: Work = DEFAULT_WORK,
+    count: Annotated[int, typer.Option(help="Sentences to compare on.")] = 2000,
+) -> None:
+    """Accuracy, speed and size of fp32, dynamic int8 and static int8 on Anno-Lexical's development part."""
+    plan = read_recipe(recipe)
+    last = work / plan.name / f"stage-{len(plan.stages)}"
+    examples = SOURCES["anno-lexical"].read(data / "anno_lexical_dev.parquet")[:count]
+    model = BiasModel.from_pretrained(last)
+    _report(work, "precisions", measures.compare_precisions(model, work / plan.name / "stage-1", examples))
+
+
+@app.command()
+def card(model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK) -> None:
+    """Write metrics.json and the model card from the figures in the work folder."""
+    write_card(model, work / "figures")
+    typer.echo(f"wrote {model / 'metrics.json'} and {model / 'README.md'}")
+
+
+def _report(work: Path, part: str, values: dict[str, Any]) -> None:
+    path = work / "figures" / f"{part}.json"
+    save_figures(path, values)
+    typer.echo(path.read_text("utf-8"))
+
+
+def read_cases(folder: Path) -> dict[str, list[str]]:
+    """The stand-alone sentences of the behavioural cases by group."""
+    sentences = json.loads((folder / "sentences.json").read_text("utf-8"))
+    groups = {name: [row["text"] for row in rows] for name, rows in sentences.items()}
+    insertion = json.loads((folder / "checklist/insertion.json").read_text("utf-8"))
+    groups |= {f"insertion-{kind}": [row[kind] for row in insertion] for kind in ("neutral", "loaded", "control")}
+    groups["facts"] = json.loads((folder / "checklist/facts.json").read_text("utf-8"))
+    quotation = json.loads((folder / "checklist/quotation.json").read_text("utf-8"))
+    groups |= {f"quotation-{kind}": [row[kind] for row in quotation] for kind in ("neutral", "loaded")}
+    return groups
 
 
 def read_pages(path: Path) -> list[corpus.Page]:

@@ -66,7 +66,7 @@ def fit_balanced(rows: Sequence[OutOfFold]) -> dict[str, Any]:
             "thresholds": {"separate": threshold, "include": threshold},
         },
         "curve": development_curve(written["slope"] * logits + written["intercept"], labels),
-        **_fit_spans(babe),
+        **fit_spans(babe),
     }
 
 
@@ -79,7 +79,7 @@ def _fit_withheld(rows: Sequence[OutOfFold], written: dict[str, float]) -> dict[
     return fit_intercept(logits, labels, written["slope"])
 
 
-def _fit_spans(rows: Iterable[OutOfFold]) -> dict[str, Any]:
+def fit_spans(rows: Iterable[OutOfFold]) -> dict[str, Any]:
     """The token map, and the two thresholds (any word, a word of the lexicon) with the best joint F1 of words."""
     words = [word for row in rows for word in _marked_words(row)]
     logits = np.array([logit for logit, _, _ in words])

@@ -15,10 +15,11 @@ from bias.training.model import HEADS
 class Stage:
     """One pass of training: data sets by name, and how long and how fast to learn from them.
 
-    The heads, which start from nothing, learn `head_rate` times as fast as the encoder. `limits` caps the number of examples of a data set (chosen by the seed). With `apart_from`, the other data sets give
-    no sentence that nearly repeats one of the named set, and none of an outlet that it holds, so that splits of that
-    set stay clean, by article and by outlet. With `withhold`, sentences with attributed quotes are learned from
-    twice, the second time with the quotes withheld, where the label of the outlet's own words is known.
+    The heads, which start from nothing, learn `head_rate` times as fast as the encoder. `limits` caps the number of
+    examples of a data set (chosen by the seed). With `apart_from`, the other data sets give no sentence that nearly
+    repeats one of the named set, and none of an outlet that it holds, so that splits of that set stay clean, by
+    article and by outlet. With `withhold`, sentences with attributed quotes are learned from twice, the second time
+    with the quotes withheld, where the label of the outlet's own words is known.
     """
 
     data: tuple[str, ...]

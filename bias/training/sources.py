@@ -132,6 +132,7 @@ def _own(row: dict[str, Any]) -> Example:
         outlet_label=label,
         spans=spans if spans or full == 0 else None,
         group=row["group"],
+        topic=row["kind"],
     )
 
 

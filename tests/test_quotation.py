@@ -150,6 +150,9 @@ def test_a_sentence_inside_a_quotation_leaves_no_word_of_the_outlet() -> None:
         ('"And so it ends.', "quoted"),
         ('"', "outlet"),
         ("", "outlet"),
+        ('Lund posted on X that she was "devastated.', "mixed"),
+        ('The mayor was blunt. "We have no money."', "mixed"),
+        ('Lund said no. The "deal" is dead.', "outlet"),
     ],
 )
 def test_rows_cut_from_their_article(text: str, voice: str) -> None:
@@ -168,11 +171,10 @@ def test_verbs_are_of_one_kind() -> None:
     assert not PLAIN_VERBS & LABELLING_VERBS
 
 
-@pytest.mark.parametrize("verb", sorted(LOADED_VERBS - {"spit", "spits", "spat"}))
-def test_a_loaded_verb_is_loaded_whoever_speaks(verb: str) -> None:
-    if verb.endswith("ed"):
-        for party in ("Democrat", "Republican"):
-            assert alone(f'"We won," the {party} {verb}.').loaded_verb
+@pytest.mark.parametrize("party", ["Democrat", "Republican"])
+def test_a_loaded_verb_is_loaded_whoever_speaks(party: str) -> None:
+    for verb in (verb for verb in LOADED_VERBS if verb.endswith("ed")):
+        assert alone(f'"We won," the {party} {verb}.').loaded_verb, verb
 
 
 @settings(max_examples=150, deadline=None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bias.quotation.frames import BREAKS, Frame
+from bias.quotation.frames import BREAKS, STOPS, Frame
 from bias.quotation.speakers import is_inverted, leading_subject, name, subject_after, subject_of
 from bias.quotation.vocabulary import (
     AUXILIARIES,
@@ -53,7 +53,7 @@ def before(tokens: Frame) -> Attribution | None:
         passed += token.pair is not None
         if passed > _QUOTATIONS:
             return None
-        if token.text == ";" or (token.lower in _NEW_CLAUSE and at and tokens[at - 1].text == ","):
+        if token.text in STOPS or (token.lower in _NEW_CLAUSE and at and tokens[at - 1].text == ","):
             return None
         distance = len(tokens) - 1 - at
         if is_according(tokens, at):
@@ -77,7 +77,7 @@ def after(tokens: Frame, *, set_off: bool) -> Attribution | None:
     for at, token in enumerate(tokens[:_REACH]):
         if is_according(tokens, at):
             return Attribution("according to", subject_after(tokens, at + 1), token.start, at)
-        if token.text in {";", ":"}:
+        if token.text in STOPS or token.text == ":":
             return None
         if token.text in BREAKS:
             boundary = at + 1
@@ -87,7 +87,11 @@ def after(tokens: Frame, *, set_off: bool) -> Attribution | None:
             passed += 1
             if passed > _QUOTATIONS:
                 return None
-        elif first is not None and boundary is not None and _is_verb(tokens, at) and not token.lower.endswith("ing"):
+        elif first is not None and boundary is not None and _is_verb(tokens, at):
+            if token.lower.endswith("ing") or (at and tokens[at - 1].lower == "to"):
+                continue
+            if token.lower in WEAK_VERBS and not set_off:
+                continue
             found = _clause(tokens, first, boundary, at, set_off)
             if found:
                 return found
@@ -136,11 +140,11 @@ def _is_verb(tokens: Frame, at: int) -> bool:
 
 
 def _introduces(tokens: Frame, at: int) -> bool:
-    """Whether the verb stands right before the quotation, or before it as in "dismissed it as"."""
+    """Whether the verb stands right before the quotation, or leads to it by "that" or "as"."""
     rest = tokens[at + 1 :]
     if not rest or rest[-1].text in {":", ","} or rest[-1].lower == "that":
         return True
-    return any(token.lower == "as" for token in rest[-3:])
+    return any(token.lower == "as" for token in rest[-3:]) or any(token.lower == "that" for token in rest[:5])
 
 
 def _is_closed_off(tokens: Frame, verb: int) -> bool:

@@ -16,9 +16,10 @@ Frame = tuple["Token", ...]
 
 _TOKEN = re.compile(
     r"(?P<word>(?:[A-Z]\.)+|(?:Mr|Mrs|Ms|Dr|St|Jr|Sr|Gen|Sen|Rep|Gov|Lt|Col|Capt|Sgt|Prof|Rev)\.|\w+(?:[-'’.&]\w+)*['’]?)"
-    r"|(?P<mark>[,:;()\[\]–—]|--|(?<=\s)-(?=\s))"
+    r"|(?P<mark>[,:;()\[\]–—]|--|(?<=\s)-(?=\s)|(?<=[a-z]{2})[.!?](?=\s+[A-Z]|\s*$))"
 )
-BREAKS = frozenset({",", ":", ";", "(", ")", "–", "—", "--", "-", "[", "]"})
+STOPS = frozenset({";", ".", "!", "?"})
+BREAKS = STOPS | frozenset({",", ":", "(", ")", "–", "—", "--", "-", "[", "]"})
 _PUNCTUATION = re.compile(r"[,.!?…;–—-]")
 
 

@@ -110,16 +110,20 @@ def _lone(
 ) -> list[Pair]:
     """Quotations of which one mark was lost.
 
-    An opening mark at the start of a sentence, or after a comma, a colon or "that", opens a quotation up to the
-    words that attribute it ("..., he said"), the next quotation or the end of the paragraph. A closing mark after
-    punctuation closes one from the start of its sentence. Any other lone mark is ignored.
+    An opening mark at the start of a sentence, in a row of one sentence, or after a comma, a colon or "that", opens a
+    quotation up to the words that attribute it ("..., he said"), the next quotation or the end of the paragraph. A
+    closing mark after punctuation closes one from the start of its sentence. Any other lone mark is ignored.
     """
     lone: list[Pair] = []
     begin, finish = sentences[0][0], sentences[-1][1]
     first = {start for start, _ in sentences}
     limits = sorted({*(pair.start for pair in found), *(mark.start for mark in openers), finish})
     for mark in openers:
-        if mark.start in first or _INTRODUCED.search(text, max(begin, mark.start - 8), mark.start):
+        if (
+            mark.start in first
+            or (len(sentences) == 1 and mark.role == "open")
+            or _INTRODUCED.search(text, max(begin, mark.start - 8), mark.start)
+        ):
             limit = limits[bisect_left(limits, mark.end)] if mark.end < finish else finish
             lost = _LOST_CLOSE.search(text, mark.end, limit)
             stop = lost.end() if lost else limit

@@ -8,7 +8,7 @@ from typing import Literal
 
 from bias.quotation import attribution
 from bias.quotation.attribution import Attribution
-from bias.quotation.frames import Frame, ends_open
+from bias.quotation.frames import STOPS, Frame, ends_open
 from bias.quotation.marks import Pair
 from bias.quotation.vocabulary import LABELLING_VERBS, LOADED_VERBS, PEOPLE, TITLED_NOUNS, VERBS
 
@@ -125,7 +125,7 @@ def _is_speech(inner: str, before: Frame, *, whole: bool) -> bool:
     words = _WORD.findall(inner.lower().replace("’", "'"))
     if len(words) > SCARE_WORDS or (len(words) > 1 and before and before[-1].text == ":"):
         return True
-    if whole and not before and inner.rstrip()[-1:] in ".!?,…":
+    if whole and (not before or before[-1].text in STOPS) and inner.rstrip()[-1:] in ".!?,…":
         return True
     return len(words) > 2 and not _SELF.isdisjoint(words)
 

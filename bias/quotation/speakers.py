@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import takewhile
 
@@ -22,6 +23,7 @@ from bias.quotation.vocabulary import (
     VERBS,
 )
 
+_NO_NAME = re.compile(r"lly$|['’](?:ve|re|ll|d|m|t)$")
 _SPAN = 25  # tokens that a subject and its appositions may take
 _COORDINATORS = frozenset({"and", "but", "so", "or", "yet"})
 _SUBORDINATE = PREPOSITIONS | CONJUNCTIONS - _COORDINATORS
@@ -195,7 +197,7 @@ def _proper_name(head: Sequence[Token]) -> list[Token]:
 
 def _begins_name(token: Token) -> bool:
     """Whether a capital is not just that of a sentence's first word: But, Finally."""
-    return token.is_name and token.lower not in FUNCTION_WORDS and not token.lower.endswith("lly")
+    return token.is_name and token.lower not in FUNCTION_WORDS and not _NO_NAME.search(token.lower)
 
 
 def _written(tokens: Sequence[Token]) -> str:

@@ -50,9 +50,10 @@ class Entry:
     """A loaded term: what it does to a reader, and what could stand there instead.
 
     `forms` are all that is found: the base form `term` first, its inflections, and close synonyms that call for the
-    same remark. `alternatives` may be empty where the remedy is to leave the term out. `source` names the kind of guidance that it follows. `loaded` is an example in which the term is
-    reported, `plain` one in which the same words are not. `aimed` names the political side that it is usually
-    used against, and `mirror` is the id of its counterpart against the other side.
+    same remark. `alternatives` may be empty where the remedy is to leave the term out. `source` names the kind of
+    guidance that it follows. `loaded` is an example in which the term is reported, `plain` one in which the same words
+    are not. `aimed` names the political side that it is usually used against, and `mirror` is the id of its
+    counterpart against the other side.
     """
 
     id: str

@@ -18,26 +18,7 @@ SCARE_WORDS = 4
 """A quotation of more words without a speaker is taken for speech: scare quotes are a word or two."""
 
 _WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
-_SELF = frozenset(
-    [
-        "i",
-        "i'm",
-        "i've",
-        "i'll",
-        "i'd",
-        "we",
-        "we're",
-        "we've",
-        "we'll",
-        "our",
-        "my",
-        "me",
-        "us",
-        "you",
-        "you're",
-        "your",
-    ]
-)
+_SELF = re.compile(r"\b(?:I|[Ww]e|[Oo]ur|[Mm]y|me|us|[Yy]our?)\b")
 _NAMING = frozenset({"called", "dubbed", "named", "titled", "entitled", "known", "nicknamed", "headlined", "codenamed"})
 _POSSESSIVE = ("'s", "’s", "s'", "s’")
 _TAKES_TITLE = frozenset({"told", "tells", "wrote", "writes", "read", "sang", "sings"})
@@ -122,12 +103,12 @@ def _is_whole(before: Frame, after: Frame, governor: Attribution | None, *, set_
 
 def _is_speech(inner: str, before: Frame, *, whole: bool) -> bool:
     """Whether words that no one is said to have said are someone's speech all the same."""
-    words = _WORD.findall(inner.lower().replace("’", "'"))
-    if len(words) > SCARE_WORDS or (len(words) > 1 and before and before[-1].text == ":"):
+    words = len(_WORD.findall(inner))
+    if words > SCARE_WORDS or (words > 1 and before and before[-1].text == ":"):
         return True
     if whole and (not before or before[-1].text in STOPS) and inner.rstrip()[-1:] in ".!?,…":
         return True
-    return len(words) > 2 and not _SELF.isdisjoint(words)
+    return words > 2 and bool(_SELF.search(inner))
 
 
 def _is_title(inner: str, before: Frame, after: Frame, governor: Attribution | None, *, whole: bool) -> bool:

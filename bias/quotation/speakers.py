@@ -113,8 +113,10 @@ def _subject_before(tokens: Frame, verb: int) -> str | None:
     elif at >= 0 and tokens[at].text in BREAKS:
         return _before_appositions(tokens[max(0, at - _SPAN) : at])
     phrase: list[Token] = []
-    for token in reversed(tokens[max(0, at - 15) : at + 1]):
-        if not token.is_word or token.lower in _STARTS_CLAUSE or (token.text in VERBS and token.lower not in PEOPLE):
+    for place in range(at, max(-1, at - 16), -1):
+        token = tokens[place]
+        is_noun = token.lower in PEOPLE or (place and tokens[place - 1].lower in DETERMINERS)  # the report
+        if not token.is_word or token.lower in _STARTS_CLAUSE or (token.text in VERBS and not is_noun):
             break
         phrase.append(token)
     return name(phrase[::-1])

@@ -77,10 +77,10 @@ def _leading_names(phrase: Sequence[Token]) -> list[Token]:
     for token in phrase:
         if token.lower in PRONOUNS:
             return [*found, token]
-        if found and found[-1].is_name and not (token.is_name or token.lower in PARTICLES):
+        if found and _begins_name(found[-1]) and not (token.is_name or token.lower in PARTICLES):
             break
         found.append(token)
-    return found if found and found[-1].is_name else []
+    return found if found and _begins_name(found[-1]) else []
 
 
 def is_inverted(tokens: Frame, verb: int) -> bool:

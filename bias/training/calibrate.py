@@ -165,7 +165,7 @@ def cross_fitted_news(rows: Sequence[NewsRow], folds: int = 5) -> dict[str, dict
     y_written, y_outlet = np.array([r.written for r in rows]), np.array([r.outlets_own for r in rows])
     names = (*NEWS_MEASURES, "precision", "recall")
     return {
-        "written": evaluate(y_written, written, cuts[0], events, names),
+        "written_figures": evaluate(y_written, written, cuts[0], events, names),
         "outlet": evaluate(y_outlet, outlet, cuts[1], events, names),
         "coverage": _coverage(rows, outlet),
     }

@@ -477,6 +477,21 @@ def test_info(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "non-commercial" in out
 
 
+def test_info_tells_data_and_figures_of_a_model_that_has_them(
+    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_folder, folder)
+    (folder / "recipe.toml").write_text('[[stage]]\ndata = ["a", "b"]\n[[stage]]\ndata = ["b", "c"]\n')
+    (folder / "metrics.json").write_text('{"article": {"mcc": {"value": 0.61, "low": 0.55, "high": 0.67}}}')
+    assert main(["info", str(folder)]) == 0
+    lines = {" ".join(line.split()) for line in capsys.readouterr().out.splitlines()}
+    assert {"data a, b, c", "figures article mcc 0.61 (0.55 to 0.67)"} <= lines
+    (folder / "metrics.json").write_text("{")
+    assert main(["info", str(folder)]) == 2
+    assert "metrics.json cannot be read" in one_line(capsys.readouterr().err)
+
+
 def test_verify_finds_changed_weights_to_train_from(
     tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

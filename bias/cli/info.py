@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,13 +12,16 @@ import typer
 
 from bias.cli.options import Debug
 from bias.cli.status import ExitStatus
+from bias.errors import ModelError
 from bias.reporting.marking import one_line
 
 if TYPE_CHECKING:
     from bias.modelfolder import ModelFolder
 
-_OPTIONAL = ("data", "metrics")
-"""Keys of bias.json that a model need not have: what it was trained on, and its figures."""
+_RECIPE = "recipe.toml"
+_METRICS = "metrics.json"
+_FIGURE = {"value", "low", "high"}
+"""The keys of a figure with its 95 % interval."""
 
 
 def info(
@@ -31,14 +35,14 @@ def info(
     output_format: Annotated[Literal["full", "json"], typer.Option(help="Text, or a JSON object.")] = "full",
     debug: Debug = False,
 ) -> ExitStatus:
-    """Show a model's name, licence, data, figures, thresholds and digests."""
+    """Show a model's name, licence, data, thresholds, digests and figures."""
     from bias.modelfolder import default_model, open_model, verify_file
 
     model = open_model(folder or default_model())
     if verify:
         for name, described in model.manifest["files"].items():
             verify_file(model.path / name, described)
-    facts = describe(model) | ({"verified": True} if verify else {})
+    facts = {**describe(model), "verified": "all files" if verify else "files for scoring", "figures": figures(model)}
     if output_format == "json":
         print(json.dumps(facts, indent=2))
     else:
@@ -50,7 +54,11 @@ def info(
 
 
 def describe(model: ModelFolder) -> dict[str, Any]:
-    """What is known of a model, ready for `json.dumps`."""
+    """What a model is, ready for `json.dumps`. `data` names what it was trained on, where its recipe is at hand.
+
+    Raises:
+        ModelError: the recipe cannot be read.
+    """
     calibration = model.calibration
     return {
         "name": model.info.name,
@@ -58,21 +66,45 @@ def describe(model: ModelFolder) -> dict[str, Any]:
         "path": str(model.path),
         "license": model.license,
         "base": model.base,
+        "data": _data_sets(model.path / _RECIPE),
         "max_tokens": model.max_tokens,
-        **{key: model.manifest[key] for key in _OPTIONAL if key in model.manifest},
-        "thresholds": {name: dict(calibration.prior(name).thresholds) for name in ("news", "balanced")},
+        "thresholds": {prior: dict(calibration.prior(prior).thresholds) for prior in ("news", "balanced")},
         "span_threshold": calibration.span_threshold,
         "reference": model.reference.corpus if model.reference else None,
         "files": model.manifest["files"],
     }
 
 
+def figures(model: ModelFolder) -> Any:
+    """The content of the model's metrics.json; None if it has none.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    path = model.path / _METRICS
+    try:
+        return json.loads(path.read_text("utf-8")) if path.is_file() else None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
+
+
+def _data_sets(recipe: Path) -> list[str] | None:
+    try:
+        stages = tomllib.loads(recipe.read_text("utf-8"))["stage"] if recipe.is_file() else None
+        return stages and list(dict.fromkeys(str(name) for stage in stages for name in stage["data"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{recipe} cannot be read: {error!r}") from error
+
+
 def _flattened(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """A line for each value, its name the path to it."""
-    for name, value in facts.items():
-        if isinstance(value, Mapping):
-            yield from _flattened(value, f"{prefix}{name} ")
+    for key, value in facts.items():
+        name = one_line(f"{prefix}{key}")
+        if isinstance(value, Mapping) and value.keys() == _FIGURE:
+            yield name, one_line(f"{value['value']} ({value['low']} to {value['high']})")
+        elif isinstance(value, Mapping):
+            yield from _flattened(value, f"{name} ")
         elif isinstance(value, list):
-            yield f"{prefix}{name}", one_line(", ".join(map(str, value)))
+            yield name, one_line(", ".join(map(str, value)))
         else:
-            yield f"{prefix}{name}", "none" if value is None else one_line(str(value))
+            yield name, "none" if value is None else one_line(str(value))

@@ -80,3 +80,9 @@ def test_the_sdist_builds_and_tests_alone(tmp_path: Path) -> None:
     assert wanted <= names
     assert {"models/default/LICENSE", "models/default/model.onnx", "models/default/bias.json"} <= names
     assert not [name for name in names if name.startswith(("runs/", "dist/")) or "__pycache__" in name]
+
+
+def test_the_readme_and_the_check_script_agree_on_the_test_command() -> None:
+    command = "pip install -c constraints.txt -e '.[dev]' && pytest"
+    assert command in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert command in (ROOT / ".ci/run").read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ from bias.detector import Detector
 from bias.modelfolder import open_model
 from bias.training import calibrate as calibration
 from bias.training import figures as measures
+from bias.training import floors as gate
 from bias.training import reference as corpus
 from bias.training.basil import read_basil
 from bias.training.card import save_figures, write_card
@@ -143,7 +144,23 @@ def news(data: Data, model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK) ->
 @app.command()
 def cases(model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK, folder: Path = Path("tests/cases")) -> None:
     """The share of our own behavioural cases that the model flags; none of them is trained on."""
-    _report(work, "cases", measures.flag_rates(Detector(model), read_cases(folder)))
+    _report(work, "cases", measures.flag_rates(Detector(model), gate.read_cases(folder)))
+
+
+@app.command()
+def floors(
+    model: Model = DEFAULT_MODEL,
+    cases_folder: Annotated[Path, typer.Option("--cases", help="Folder of behavioural cases.")] = Path("tests/cases"),
+    seeds: Annotated[Path, typer.Option(help="Folder of seed articles with gold labels.")] = Path("seeds"),
+    path: Annotated[Path, typer.Option("--floors", help="File of the floors.")] = Path("tests/floors.json"),
+    lower: Annotated[str | None, typer.Option(metavar="REASON", help="Let floors fall, for this reason.")] = None,
+) -> None:
+    """Raise the floors of the quality gate to what the model reaches."""
+    measured = gate.measure(Detector(model), cases_folder, seeds)
+    fallen = gate.update(path, measured, gate.digest_of(cases_folder, seeds), lower)
+    if lower is not None:
+        gate.note_reason(Path("CHANGELOG.md"), fallen, lower)
+    typer.echo(path.read_text("utf-8"))
 
 
 @app.command()
@@ -172,18 +189,6 @@ def _report(work: Path, part: str, values: dict[str, Any]) -> None:
     path = work / "figures" / f"{part}.json"
     save_figures(path, values)
     typer.echo(path.read_text("utf-8"))
-
-
-def read_cases(folder: Path) -> dict[str, list[str]]:
-    """The stand-alone sentences of the behavioural cases by group."""
-    sentences = json.loads((folder / "sentences.json").read_text("utf-8"))
-    groups = {name: [row["text"] for row in rows] for name, rows in sentences.items()}
-    insertion = json.loads((folder / "checklist/insertion.json").read_text("utf-8"))
-    groups |= {f"insertion-{kind}": [row[kind] for row in insertion] for kind in ("neutral", "loaded", "control")}
-    groups["facts"] = json.loads((folder / "checklist/facts.json").read_text("utf-8"))
-    quotation = json.loads((folder / "checklist/quotation.json").read_text("utf-8"))
-    groups |= {f"quotation-{kind}": [row[kind] for row in quotation] for kind in ("neutral", "loaded")}
-    return groups
 
 
 def read_pages(path: Path) -> list[corpus.Page]:

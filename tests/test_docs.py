@@ -1,0 +1,204 @@
+"""What the documentation promises: its commands run, its examples hold, its links lead somewhere.
+
+Numbers that a model made are not compared: decimals in the examples' output stand for any decimal.
+"""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import io
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from bias.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FIRST_SCREEN = README[: README.index("\n## ")]
+
+SENTENCES = """article,sentence
+1,The council voted 7 to 4 on Tuesday.
+1,"""  # the README's table of sentences
+SENTENCES += '''"""This is a cynical stunt,"" Ana Ortiz said."
+2,The clinic opens in May.
+'''
+
+DECIMAL = re.compile(r"\d+\.\d+")
+HOME = re.compile(rb"(?<![\w.~>*-])/(?:root|home|Users|work|mnt|srv|tmp)/[\w.]")
+
+
+def blocks(language: str) -> list[str]:
+    """The contents of the README's fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def shell_lines() -> list[str]:
+    return [line for block in blocks("sh") for line in block.splitlines()]
+
+
+BIAS_COMMANDS = [
+    match[0] for line in shell_lines() if (match := re.search(r"(?:(?:cat|echo) .+\| )?\bbias [a-z]+ .*", line))
+]
+
+
+class AnyDecimal(doctest.OutputChecker):
+    """Takes any decimal for any other."""
+
+    def check_output(self, want: str, got: str, optionflags: int) -> bool:
+        return super().check_output(DECIMAL.sub("0.0", want), DECIMAL.sub("0.0", got), optionflags)
+
+
+def check_examples(tests: Iterable[doctest.DocTest]) -> None:
+    """Run the examples, of which there must be some."""
+    report = io.StringIO()
+    runner = doctest.DocTestRunner(checker=AnyDecimal())
+    for test in tests:
+        runner.run(test, out=report.write)
+    assert runner.tries
+    assert not runner.failures, report.getvalue()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with what the README's commands read, to write in."""
+    shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
+    (tmp_path / "sentences.csv").write_text(SENTENCES, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_first_screen_has_picture_commands_and_terms() -> None:
+    assert len(FIRST_SCREEN.splitlines()) < 45
+    assert "](docs/report.png)" in FIRST_SCREEN
+    assert "```sh\npip install . && bias score seeds/05-mixed-baltic-drones.txt\n```" in FIRST_SCREEN
+    assert "[non-commercial use](models/default/LICENSE)" in " ".join(FIRST_SCREEN.split())
+
+
+def test_the_test_command_is_that_of_the_checks() -> None:
+    (command,) = [line for line in shell_lines() if "pytest" in line]
+    assert command in FIRST_SCREEN
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8").replace(" --quiet", "")
+    steps = [line.partition(" | ")[0] for line in script.splitlines() if not line.startswith("#")]
+    at = [steps.index(step) for step in command.split(" && ")]
+    assert at == sorted(at)
+    assert re.search(r"-c (\S+)", command)[1] == "constraints.txt"  # type: ignore[index]  # no match is a failure too
+    assert (ROOT / "constraints.txt").is_file()
+
+
+@pytest.mark.parametrize("line", BIAS_COMMANDS)
+def test_commands_run(
+    line: str, checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, piped, command = line.rpartition(" | ")
+    if piped:
+        stdin = subprocess.run(source, shell=True, check=True, capture_output=True, timeout=10).stdout
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+    words = shlex.split(command, comments=True)
+    if "--model" in words:
+        pytest.skip("needs a model that the reader trains")
+    status = main(words[1:])
+    captured = capsys.readouterr()
+    assert status in ((0, 1) if "--fail-above" in words else (0,)), captured.err
+    target = words[words.index("-o") + 1] if "-o" in words else None
+    assert (checkout / target).stat().st_size if target else captured.out
+
+
+def test_commands_of_every_kind_are_shown() -> None:
+    shown = {shlex.split(line.rpartition(" | ")[2])[1] for line in BIAS_COMMANDS}
+    assert shown == {"score", "predict", "info"}
+
+
+def test_the_formats_are_those_of_the_command() -> None:
+    from bias.reporting import RENDERERS
+
+    listed = re.search(r"formats of `--output-format` are (.+?);", " ".join(README.split()))
+    assert listed
+    assert set(re.findall(r"`(\w+)`", listed[1])) == set(RENDERERS)
+
+
+def test_the_categories_and_voices_are_those_of_the_reports() -> None:
+    from bias.types import CATEGORIES
+
+    rows = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
+    assert tuple(name for name in rows if name in CATEGORIES) == CATEGORIES
+    assert {"outlet", "mixed", "quoted"} <= set(rows)
+
+
+def test_the_exit_statuses_are_those_of_the_command() -> None:
+    from bias.cli.status import ExitStatus
+
+    assert [int(status) for status in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)] == sorted(ExitStatus)
+
+
+def test_training_commands_parse() -> None:
+    training = get_command(importlib.import_module("bias.training.__main__").app)
+    lines = [shlex.split(line)[3:] for line in shell_lines() if line.startswith("python -m bias.training ")]
+    assert {words[0] for words in lines} >= {"train", "folds", "calibrate", "reference"}
+    for name, *options in lines:
+        command = training.commands[name]  # type: ignore[attr-defined]  # an app of several commands is a group
+        command.make_context(name, options)  # a usage error if an option is not there
+
+
+def test_the_data_sets_are_those_that_are_read() -> None:
+    from bias.training.sources import SOURCES
+
+    for name, source in SOURCES.items():
+        where = re.match(r"\S+/\S+", source.where)
+        assert not where or f"{where[0]}" in README, name
+
+
+@pytest.mark.usefixtures("checkout")
+def test_the_examples_in_python() -> None:
+    parse = doctest.DocTestParser().get_doctest
+    check_examples([parse("\n".join(blocks("python")), {}, "README.md", "README.md", 0)])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sorted((ROOT / "bias").rglob("*.py")) if ">>>" in path.read_text(encoding="utf-8")],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_the_examples_in_docstrings(path: Path) -> None:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    check_examples(doctest.DocTestFinder().find(importlib.import_module(name)))
+
+
+def test_links_lead_somewhere() -> None:
+    headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+    targets = re.findall(r"\]\(([^)\s]+)\)", README)
+    assert targets
+    for target in targets:
+        if target.startswith("#"):
+            assert target[1:] in anchors, target
+        elif not target.startswith(("https://", "mailto:")):
+            assert (ROOT / target).exists(), target
+
+
+def test_the_picture_is_small() -> None:
+    picture = (ROOT / "docs" / "report.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 300_000
+
+
+def test_no_file_names_a_place_on_a_developers_machine() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, timeout=30)
+    if listed.returncode:
+        pytest.skip("not a checkout")
+    paths = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    assert paths
+    named = {
+        path.relative_to(ROOT).as_posix(): match[0]
+        for path in paths
+        if path.is_file() and (match := HOME.search(path.read_bytes()))
+    }
+    assert not named

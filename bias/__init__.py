@@ -1,9 +1,11 @@
 """Bias and loaded language in news: calibrated, with exact offsets, the outlet's voice kept apart from its sources'.
 
 >>> import bias
->>> report = bias.score("The regime's warmongering officials were hellbent on war, critics of the talks said.")
->>> [span.text for span in report.spans][:1]
-['regime']
+>>> report = bias.score("The talks ended on Monday. These warmongering officials were hellbent on war.")
+>>> [result.label for result in report.sentences]
+['neutral', 'opinionated']
+>>> "hellbent" in [span.text for span in report.spans]
+True
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """From raw logits to probabilities under a prior: what the model folder stores and scoring applies.
 
-A map is Platt's (1999): probability = sigmoid(slope * logit + intercept). `balanced` is fitted on a set where half of
-the sentences are opinionated; another share of opinionated sentences shifts its log odds (Saerens et al. 2002);
-`news` is fitted directly on whole articles. Two maps a prior: one for sentences read as written, one for sentences
-read with their attributed quotes withheld.
+A map is logistic: probability = sigmoid(intercept + sum of weight * feature). With the sentence's logit as its only
+feature it is Platt's (1999), as `balanced` is, fitted on a set where half of the sentences are opinionated; another
+share of opinionated sentences shifts its log odds (Saerens et al. 2002). `news` is fitted on whole articles and weighs
+all heads, because annotators of whole articles mark other sentences than those of balanced sets. Two maps a prior: one
+for sentences read as written, one for sentences read with their attributed quotes withheld.
 """
 
 from __future__ import annotations
@@ -19,31 +20,39 @@ PRIORS = ("news", "balanced")
 
 
 @dataclass(frozen=True, slots=True)
+class LogisticMap:
+    """A logistic map of named features (`bias.evidence.FEATURES`); a feature without a weight has no influence."""
+
+    weights: Mapping[str, float]
+    intercept: float = 0.0
+
+    def __call__(self, features: Mapping[str, float]) -> float:
+        """Calibrated probability."""
+        return sigmoid(self.intercept + sum(weight * features[name] for name, weight in self.weights.items()))
+
+    def shifted(self, prior: float) -> LogisticMap:
+        """The map for another share of positives than one half."""
+        return LogisticMap(self.weights, self.intercept + math.log(prior / (1 - prior)))
+
+
+@dataclass(frozen=True, slots=True)
 class Platt:
-    """A logistic map of one logit."""
+    """A logistic map of one logit (Platt 1999)."""
 
     slope: float = 1.0
     intercept: float = 0.0
 
-    def log_odds(self, logit: float) -> float:
-        """Calibrated log odds (natural logarithm)."""
-        return self.slope * logit + self.intercept
-
     def __call__(self, logit: float) -> float:
         """Calibrated probability."""
-        return sigmoid(self.log_odds(logit))
-
-    def shifted(self, prior: float) -> Platt:
-        """The map for another share of positives than one half."""
-        return Platt(self.slope, self.intercept + math.log(prior / (1 - prior)))
+        return sigmoid(self.slope * logit + self.intercept)
 
 
 @dataclass(frozen=True, slots=True)
 class PriorMap:
     """The maps of one prior, and its thresholds by quotes mode. `withheld` is for text whose quotes are withheld."""
 
-    written: Platt
-    withheld: Platt
+    written: LogisticMap
+    withheld: LogisticMap
     thresholds: Mapping[QuotesMode, float]
 
 

@@ -10,7 +10,17 @@ from bias.encoder import Encoded, Encoder, OnnxEncoder
 from bias.modelfolder import TOKENIZER, WEIGHTS, ModelFolder, default_model, open_model
 from bias.quotation import attribute
 from bias.segmentation import segment
-from bias.types import CATEGORIES, WITHHELD, Article, ArticleReport, Prediction, QuotesMode, Sentence, WordScore
+from bias.types import (
+    CATEGORIES,
+    WITHHELD,
+    Article,
+    ArticleReport,
+    Prediction,
+    QuotesMode,
+    Reading,
+    Sentence,
+    WordScore,
+)
 
 
 class Detector:
@@ -67,18 +77,16 @@ def _texts(sentence: Sentence) -> tuple[str, ...]:
 
 
 def _prediction(sentence: Sentence, written: Encoded, withheld: Encoded | None) -> Prediction:
-    outlet = written if not sentence.withheld else withheld
-    words = [WordScore(sentence.start + start, sentence.start + end, logit) for start, end, logit in written.words]
+    words = (WordScore(sentence.start + start, sentence.start + end, logit) for start, end, logit in written.words)
+    reading = _reading(written, words)
     if withheld is not None:
-        quoted = [word for word in words if any(a <= word.start and word.end <= b for a, b in sentence.withheld)]
-        words = sorted([*quoted, *_moved(sentence, withheld)], key=lambda word: word.start)
-    return Prediction(
-        sentence=sentence,
-        logit=written.sentence,
-        outlet_logit=None if outlet is None else outlet.sentence,
-        words=tuple(words),
-        techniques=dict(zip(CATEGORIES, (outlet or written).technique, strict=True)),
-    )
+        return Prediction(sentence, reading, _reading(withheld, _moved(sentence, withheld)))
+    return Prediction(sentence, reading, None if sentence.withheld else reading)
+
+
+def _reading(encoded: Encoded, words: Iterable[WordScore]) -> Reading:
+    techniques = dict(zip(CATEGORIES, encoded.technique, strict=True))
+    return Reading(encoded.sentence, encoded.opinion, tuple(words), techniques)
 
 
 def _moved(sentence: Sentence, withheld: Encoded) -> Iterator[WordScore]:

@@ -11,8 +11,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from bias.calibration import Calibration, Curve, Platt, PriorMap
+from bias.calibration import Calibration, Curve, LogisticMap, Platt, PriorMap
 from bias.errors import ModelError
+from bias.evidence import FEATURES
 from bias.types import CATEGORIES, ModelInfo
 
 MANIFEST = "bias.json"
@@ -147,10 +148,17 @@ def read_calibration(values: Mapping[str, Any]) -> Calibration:
 def _prior_map(values: Mapping[str, Any]) -> PriorMap:
     thresholds = values["thresholds"]
     return PriorMap(
-        written=_platt(values["written"]),
-        withheld=_platt(values["withheld"]),
+        written=_map(values["written"]),
+        withheld=_map(values["withheld"]),
         thresholds={"separate": _share(thresholds["separate"]), "include": _share(thresholds["include"])},
     )
+
+
+def _map(values: Mapping[str, Any]) -> LogisticMap:
+    weights = {str(name): float(weight) for name, weight in values["weights"].items()}
+    if unknown := set(weights) - set(FEATURES):
+        raise ValueError(f"unknown feature {', '.join(sorted(unknown))}")
+    return LogisticMap(weights, float(values["intercept"]))
 
 
 def _platt(values: Mapping[str, Any]) -> Platt:

@@ -12,9 +12,20 @@ from numpy.typing import ArrayLike
 
 from bias.calibration import Calibration, PriorMap
 from bias.errors import EmptyTextError, UsageError
+from bias.evidence import evidence
 from bias.lexicon import Entry, Hit, default_lexicon
 from bias.modelfolder import ModelFolder, Reference
-from bias.types import Article, ArticleReport, Prediction, QuotesMode, SentenceResult, Span, WordScore, label_of
+from bias.types import (
+    Article,
+    ArticleReport,
+    Prediction,
+    QuotesMode,
+    Sentence,
+    SentenceResult,
+    Span,
+    WordScore,
+    label_of,
+)
 
 DRAWS = 2000
 """Bootstrap draws of an interval."""
@@ -75,33 +86,39 @@ def sentence_result(
     text: str, prediction: Prediction, calibration: Calibration, maps: PriorMap, quotes: QuotesMode, threshold: float
 ) -> SentenceResult:
     """One sentence under one prior: its two probabilities, label, categories and loaded spans."""
-    sentence = prediction.sentence
-    probability = maps.written(prediction.logit)
-    if prediction.outlet_logit is None:
+    sentence, hits = prediction.sentence, find_terms(prediction.sentence)
+    probability = outlet = maps.written(evidence(prediction.written, hits))
+    if prediction.outlet is None:
         outlet = 0.0
     elif sentence.withheld:
-        outlet = maps.withheld(prediction.outlet_logit)
-    else:
-        outlet = probability
+        outlet = maps.withheld(evidence(prediction.outlet, hits))
+    techniques = (prediction.outlet or prediction.written).techniques
     return SentenceResult(
         sentence=sentence,
         probability=probability,
         outlet_probability=outlet,
         label=label_of(outlet if quotes == "separate" else probability, threshold),
-        categories={name: calibration.technique(logit) for name, logit in prediction.techniques.items()},
-        spans=tuple(find_spans(text, prediction, calibration)),
+        categories={name: calibration.technique(logit) for name, logit in techniques.items()},
+        spans=tuple(find_spans(text, prediction, calibration, hits)),
     )
 
 
-def find_spans(text: str, prediction: Prediction, calibration: Calibration) -> Iterator[Span]:
+def find_terms(sentence: Sentence) -> tuple[Hit, ...]:
+    """The lexicon's terms in a sentence, at the article's offsets."""
+    found = default_lexicon().find(sentence.text)
+    return tuple(Hit(sentence.start + hit.start, sentence.start + hit.end, hit.entry) for hit in found)
+
+
+def find_spans(text: str, prediction: Prediction, calibration: Calibration, hits: Sequence[Hit]) -> Iterator[Span]:
     """The loaded words of a sentence with what the lexicon knows of them.
 
     A word is loaded where the token head says so; for a term of the lexicon less of its evidence is enough, and the
     whole term is one span. Loaded neighbours that the lexicon does not know are joined. The category is the lexicon's,
     else the sentence's strongest technique.
     """
-    strongest = max(prediction.techniques, key=lambda name: prediction.techniques[name], default=None)
-    for group in _groups(text, prediction, calibration):
+    techniques = (prediction.outlet or prediction.written).techniques
+    strongest = max(techniques, key=lambda name: techniques[name], default=None)
+    for group in _groups(text, prediction, calibration, hits):
         start, end, entry = group[0].word.start, group[-1].word.end, group[0].entry
         yield Span(
             start=start,
@@ -126,10 +143,12 @@ class _Marked:
     entry: Entry | None
 
 
-def _groups(text: str, prediction: Prediction, calibration: Calibration) -> Iterator[list[_Marked]]:
+def _groups(
+    text: str, prediction: Prediction, calibration: Calibration, hits: Sequence[Hit]
+) -> Iterator[list[_Marked]]:
     """Runs of loaded words of one voice and one term, with nothing but spaces and hyphens between them."""
     group: list[_Marked] = []
-    for marked in _loaded(prediction, calibration):
+    for marked in _loaded(prediction, calibration, hits):
         if group:
             last = group[-1]
             alike = (last.quoted, last.term) == (marked.quoted, marked.term)
@@ -141,26 +160,18 @@ def _groups(text: str, prediction: Prediction, calibration: Calibration) -> Iter
         yield group
 
 
-def _loaded(prediction: Prediction, calibration: Calibration) -> Iterator[_Marked]:
-    sentence = prediction.sentence
+def _loaded(prediction: Prediction, calibration: Calibration, hits: Sequence[Hit]) -> Iterator[_Marked]:
     probabilities = {word: calibration.token(word.logit) for word in prediction.words}
     terms: dict[WordScore, Hit] = {}
-    for hit in default_lexicon().find(sentence.text):
-        start, end = sentence.start + hit.start, sentence.start + hit.end
-        words = [word for word in prediction.words if start < word.end and word.start < end]
+    for hit in hits:
+        words = [word for word in probabilities if hit.start < word.end and word.start < hit.end]
         if words and max(probabilities[word] for word in words) >= calibration.known_span_threshold:
             terms |= dict.fromkeys(words, hit)
     for word, probability in probabilities.items():
         hit_or_none = terms.get(word)
         if hit_or_none or probability >= calibration.span_threshold:
-            quoted = any(start <= word.start and word.end <= end for start, end in sentence.withheld)
-            yield _Marked(
-                word,
-                probability,
-                quoted,
-                hit_or_none.start if hit_or_none else None,
-                hit_or_none.entry if hit_or_none else None,
-            )
+            term, entry = (hit_or_none.start, hit_or_none.entry) if hit_or_none else (None, None)
+            yield _Marked(word, probability, prediction.is_quoted(word), term, entry)
 
 
 def prediction_interval(probabilities: ArrayLike, paragraphs: Sequence[int]) -> tuple[float, float]:

@@ -100,18 +100,38 @@ class WordScore:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What the model says of one text of a sentence: raw logits of the sentence, opinion, word and technique heads."""
+
+    logit: float
+    opinion: float = 0.0
+    words: tuple[WordScore, ...] = ()
+    techniques: Mapping[Category, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """What the model says of one sentence, before any calibration, prior or threshold.
 
-    `logit` is for the sentence as written, `outlet_logit` for the outlet's own words (equal where nothing is
-    withheld, None where no word of the outlet is left). `techniques` holds raw logits by category.
+    `written` is for the sentence as written, `outlet` for the outlet's own words: the same value where nothing is
+    withheld, None where no word of the outlet is left.
     """
 
     sentence: Sentence
-    logit: float
-    outlet_logit: float | None
-    words: tuple[WordScore, ...] = ()
-    techniques: Mapping[Category, float] = field(default_factory=dict)
+    written: Reading
+    outlet: Reading | None
+
+    @property
+    def words(self) -> tuple[WordScore, ...]:
+        """Every word once: the outlet's as read with the quotes withheld, the quoted ones as written."""
+        if self.outlet is None or self.outlet is self.written:
+            return self.written.words
+        quoted = [word for word in self.written.words if self.is_quoted(word)]
+        return tuple(sorted([*self.outlet.words, *quoted], key=lambda word: word.start))
+
+    def is_quoted(self, word: WordScore) -> bool:
+        """Whether the word is someone else's."""
+        return any(start <= word.start and word.end <= end for start, end in self.sentence.withheld)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,12 +45,14 @@ def test_a_sentence_with_a_quote_is_read_twice_and_its_words_stay_in_place(
         'The weary minister said the "..." was dead.',
     ]
     mixed = predictions[1]
-    assert (mixed.logit, mixed.outlet_logit) == (2.0, 3.0)
+    assert mixed.outlet is not None
+    assert (mixed.written.logit, mixed.outlet.logit) == (2.0, 3.0)
     assert [(text[w.start : w.end], w.logit) for w in mixed.words] == [
         (word, 2.0 if word in {"reckless", "costly", "and", "shameful", "plan"} else 3.0)
         for word in WORD.findall(mixed.sentence.text)
     ]
-    assert predictions[-1].outlet_logit is None
+    assert predictions[0].outlet is predictions[0].written
+    assert predictions[-1].outlet is None
 
 
 def test_no_prediction_needs_all_sentences(tiny_folder: Path, recorder: Recorder) -> None:
@@ -61,7 +63,7 @@ def test_no_prediction_needs_all_sentences(tiny_folder: Path, recorder: Recorder
             yield "The council met."
 
     sentences = (segment(text)[0] for text in endless())
-    assert next(detector.predict(sentences)).logit == 1.0
+    assert next(detector.predict(sentences)).written.logit == 1.0
     assert len(recorder.read) == 1
 
 

@@ -4,7 +4,6 @@ import random
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from tiny import tiny_model, tiny_tokenizer
@@ -97,7 +96,7 @@ def test_the_exported_model_computes_what_torch_computes(exact: Path) -> None:
         assert result.technique == pytest.approx(tuple(output.technique[0].tolist()), abs=1e-4)
         pieces = [piece for _, piece in first_pieces(text, tiny_tokenizer().encode(text).offsets)]
         assert [logit for _, _, logit in result.words] == pytest.approx(
-            np.array(output.token[0])[pieces].tolist(), abs=1e-4
+            output.token[0].numpy()[pieces].tolist(), abs=1e-4
         )
 
 

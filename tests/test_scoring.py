@@ -7,18 +7,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bias.calibration import Calibration, Curve, Platt, PriorMap, sigmoid
+from bias.calibration import Calibration, Curve, LogisticMap, Platt, PriorMap, sigmoid
 from bias.errors import EmptyTextError, UsageError
 from bias.modelfolder import ModelFolder, Reference
 from bias.quotation import attribute
 from bias.scoring import make_report, percentiles, prediction_interval
 from bias.segmentation import segment
-from bias.types import Article, ArticleReport, ModelInfo, Prediction, QuotesMode, Sentence, WordScore
+from bias.types import (
+    Article,
+    ArticleReport,
+    Category,
+    ModelInfo,
+    Prediction,
+    QuotesMode,
+    Reading,
+    Sentence,
+    WordScore,
+)
 from bias.words import WORD
 
 THRESHOLDS: dict[QuotesMode, float] = {"separate": 0.5, "include": 0.5}
-NEWS = PriorMap(Platt(1.0, -2.0), Platt(1.0, -3.0), THRESHOLDS)
-BALANCED = PriorMap(Platt(1.0, 0.0), Platt(1.0, 0.0), THRESHOLDS)
+NEWS = PriorMap(LogisticMap({"sentence": 1.0}, -2.0), LogisticMap({"sentence": 1.0}, -3.0), THRESHOLDS)
+BALANCED = PriorMap(LogisticMap({"sentence": 1.0}), LogisticMap({"sentence": 1.0}), THRESHOLDS)
 CURVE = Curve((-2.0, 0.0, 2.0), (1.0, 0.9, 0.4), (1.0, 0.2, 0.01))
 CALIBRATION = Calibration(NEWS, BALANCED, Platt(), 0.5, 0.2, CURVE)
 
@@ -39,18 +49,16 @@ def predict(
         def logit(of: str) -> float:
             return next((value for phrase, value in (logits or {}).items() if phrase in of), -3.0)
 
-        predictions.append(
-            Prediction(
-                sentence,
-                logit(sentence.text),
-                logit(sentence.outlet_text) if sentence.has_outlet_words else None,
-                tuple(
-                    WordScore(sentence.start + m.start(), sentence.start + m.end(), (loaded or {}).get(m[0], -9.0))
-                    for m in WORD.finditer(sentence.text)
-                ),
-                {"doubt": 1.0, "loaded_language": 2.0},
-            )
+        words = tuple(
+            WordScore(sentence.start + m.start(), sentence.start + m.end(), (loaded or {}).get(m[0], -9.0))
+            for m in WORD.finditer(sentence.text)
         )
+        techniques: dict[Category, float] = {"doubt": 1.0, "loaded_language": 2.0}
+        written = outlet = Reading(logit(sentence.text), 0.0, words, techniques)
+        if sentence.withheld:
+            own = tuple(w for w in words if not any(a <= w.start and w.end <= b for a, b in sentence.withheld))
+            outlet = Reading(logit(sentence.outlet_text), 0.0, own, techniques)
+        predictions.append(Prediction(sentence, written, outlet if sentence.has_outlet_words else None))
     return predictions
 
 
@@ -218,15 +226,11 @@ def test_spans_are_whole_words_of_their_sentence(text: str, logit: int) -> None:
     sentences = attribute(text, segment(text))
     if not sentences:
         return
-    predictions = [
-        Prediction(
-            s,
-            0.0,
-            0.0,
-            tuple(WordScore(s.start + m.start(), s.start + m.end(), float(logit)) for m in WORD.finditer(s.text)),
-        )
-        for s in sentences
-    ]
+    predictions = []
+    for s in sentences:
+        words = tuple(WordScore(s.start + m.start(), s.start + m.end(), float(logit)) for m in WORD.finditer(s.text))
+        reading = Reading(0.0, 0.0, words)
+        predictions.append(Prediction(s, reading, reading))
     made = make_report(Article(text), predictions, folder())
     for result in made.sentences:
         for span in result.spans:

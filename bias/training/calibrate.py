@@ -9,31 +9,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from scipy.special import expit
 from sklearn.model_selection import GroupKFold
 
 from bias.calibration import PRIORS
 from bias.detector import Detector
+from bias.evidence import FEATURES, evidence
 from bias.lexicon import default_lexicon
 from bias.modelfolder import read_calibration
-from bias.scoring import prediction_interval
+from bias.scoring import find_terms, prediction_interval
 from bias.training.basil import AnnotatedArticle
 from bias.training.evaluation import Array, Figure, evaluate
 from bias.training.examples import withhold
 from bias.training.fitting import (
     apply_platt,
+    as_map,
     development_curve,
     expected_f1_threshold,
     fit_intercept,
+    fit_logistic,
     fit_platt,
+    log_odds_of,
     macro_f1_threshold,
 )
 from bias.training.folds import OutOfFold
 from bias.types import Prediction
-
-Platts = Mapping[str, dict[str, float]]
 
 FEWEST = 40
 """Sentences of each label that a map of their own asks for; with fewer, the map of the sentences as written serves."""
@@ -61,8 +64,8 @@ def fit_balanced(rows: Sequence[OutOfFold]) -> dict[str, Any]:
     threshold = macro_f1_threshold(apply_platt(written, logits), labels)
     return {
         "balanced": {
-            "written": written,
-            "withheld": _fit_withheld(rows, written),
+            "written": as_map(written),
+            "withheld": as_map(_fit_withheld(rows, written)),
             "thresholds": {"separate": threshold, "include": threshold},
         },
         "curve": development_curve(written["slope"] * logits + written["intercept"], labels),
@@ -125,32 +128,37 @@ def read_news(detector: Detector, articles: Sequence[AnnotatedArticle]) -> list[
 
 def fit_news(rows: Sequence[NewsRow]) -> dict[str, Any]:
     """`news`: the two maps and their thresholds."""
-    platts = _fit_news_maps(rows)
-    written, outlet = news_probabilities(platts, rows)
+    maps = _fit_news_maps(rows)
+    written, outlet = news_probabilities(maps, rows)
     return {
-        **platts,
+        **maps,
         "thresholds": {"separate": expected_f1_threshold(outlet), "include": expected_f1_threshold(written)},
     }
 
 
-def _fit_news_maps(rows: Sequence[NewsRow]) -> dict[str, dict[str, float]]:
-    logits = np.array([row.prediction.logit for row in rows])
-    written = fit_platt(logits, np.array([row.written for row in rows]))
-    mixed = [row for row in rows if row.prediction.sentence.withheld and row.prediction.outlet_logit is not None]
-    outlet_logits = np.array([row.prediction.outlet_logit for row in mixed], dtype=float)
-    withheld = fit_intercept(outlet_logits, np.array([row.outlets_own for row in mixed]), written["slope"])
-    return {"written": written, "withheld": withheld}
+def _fit_news_maps(rows: Sequence[NewsRow]) -> dict[str, dict[str, Any]]:
+    """One map of all features for sentences as written; the same weights with their own intercept for the rest."""
+    written = fit_logistic(_evidence(rows, "written"), np.array([row.written for row in rows]), FEATURES)
+    mixed = [row for row in rows if row.prediction.sentence.withheld and row.prediction.outlet is not None]
+    log_odds = log_odds_of({**written, "intercept": 0.0}, _evidence(mixed, "outlet"))
+    shift = fit_intercept(log_odds, np.array([row.outlets_own for row in mixed]), slope=1.0)
+    return {"written": written, "withheld": {**written, "intercept": shift["intercept"]}}
 
 
-def news_probabilities(platts: Platts, rows: Sequence[NewsRow]) -> tuple[Array, Array]:
+def _evidence(rows: Sequence[NewsRow], which: Literal["written", "outlet"]) -> list[Mapping[str, float]]:
+    readings = [(getattr(row.prediction, which), find_terms(row.prediction.sentence)) for row in rows]
+    return [evidence(reading, hits) for reading, hits in readings]
+
+
+def news_probabilities(maps: Mapping[str, dict[str, Any]], rows: Sequence[NewsRow]) -> tuple[Array, Array]:
     """(probability, outlet_probability) of each sentence. Shape: (n,) each."""
-    written = apply_platt(platts["written"], np.array([row.prediction.logit for row in rows]))
+    written = expit(log_odds_of(maps["written"], _evidence(rows, "written")))
     outlet = written.copy()
     for i, row in enumerate(rows):
-        if row.prediction.outlet_logit is None:
+        if row.prediction.outlet is None:
             outlet[i] = 0.0
         elif row.prediction.sentence.withheld:
-            outlet[i] = apply_platt(platts["withheld"], np.array(row.prediction.outlet_logit))
+            outlet[i] = expit(log_odds_of(maps["withheld"], _evidence([row], "outlet")))[0]
     return written, outlet
 
 

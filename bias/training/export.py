@@ -58,7 +58,16 @@ def export_fp32(model: BiasModel, path: Path) -> None:
             verbose=False,
         )
     assert program is not None  # only the older exporter returns None
-    program.save(str(path), external_data=False)
+    onnx.save(_without_traces(program.model_proto), path)
+
+
+def _without_traces(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without the exporter's notes on where each node came from: they hold paths of the machine."""
+    graph = proto.graph
+    for part in (proto, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    return proto
 
 
 def quantise(exact: Path, path: Path, precision: Precision, samples: Sequence[Sequence[int]] = ()) -> None:

@@ -16,6 +16,7 @@ from bias.detector import Detector
 from bias.encoder import OnnxEncoder
 from bias.lexicon import default_lexicon
 from bias.modelfolder import TOKENIZER, WEIGHTS
+from bias.scoring import sentence_result
 from bias.training.calibrate import fit_spans
 from bias.training.evaluation import (
     MEASURES,
@@ -204,14 +205,15 @@ def compare_precisions(model: BiasModel, folder: Path, examples: Sequence[Exampl
 
 
 def flag_rates(detector: Detector, groups: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """The share of the stand-alone sentences of each group that the shipped model flags, balanced prior."""
-    maps = detector.model.calibration.balanced
+    """The share of the stand-alone sentences of each group that a model flags, balanced prior."""
+    calibration = detector.model.calibration
+    maps = calibration.balanced
     rates = {}
     for name, texts in groups.items():
-        flags = []
-        for prediction in detector.predict(as_sentence(text) for text in texts):
-            outlet = prediction.outlet_logit
-            platt = maps.withheld if prediction.sentence.withheld else maps.written
-            flags.append(outlet is not None and platt(outlet) >= maps.thresholds["separate"])
-        rates[name] = float(np.mean(flags))
+        predictions = detector.predict(as_sentence(text) for text in texts)
+        results = [
+            sentence_result(text, prediction, calibration, maps, "separate", maps.thresholds["separate"])
+            for text, prediction in zip(texts, predictions, strict=True)
+        ]
+        rates[name] = float(np.mean([result.label == "opinionated" for result in results]))
     return rates

@@ -24,8 +24,8 @@ WINDOW = 256
 UNCALIBRATED: Mapping[str, Any] = {
     **{
         prior: {
-            "written": {"slope": 1.0, "intercept": 0.0},
-            "withheld": {"slope": 1.0, "intercept": 0.0},
+            "written": {"weights": {"sentence": 1.0}, "intercept": 0.0},
+            "withheld": {"weights": {"sentence": 1.0}, "intercept": 0.0},
             "thresholds": {"separate": 0.5, "include": 0.5},
         }
         for prior in ("news", "balanced")
@@ -77,6 +77,7 @@ def write_folder(
 def save_trainable(model: BiasModel, folder: Path) -> None:
     """The weights in fp16 with the configuration, to train on from."""
     parameters = {name: value.detach().to(torch.float16).contiguous() for name, value in model.state_dict().items()}
+    model.config.base.pop("_name_or_path", None)  # where the base lay on the machine that trained it
     model.save_pretrained(folder, state_dict=parameters)
 
 

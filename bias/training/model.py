@@ -76,7 +76,7 @@ class BiasModel(PreTrainedModel):
     def from_base(cls, base: str | Path, losses: dict[str, float], dropout: float = 0.1) -> BiasModel:
         """A model with fresh heads on the pretrained encoder at a path or, with a network, of that name on the hub."""
         encoder = AutoModel.from_pretrained(base, add_pooling_layer=False)
-        described = encoder.config.to_dict()
+        described = {name: value for name, value in encoder.config.to_dict().items() if name != "_name_or_path"}
         model = cls(BiasConfig(base=described, losses=losses, dropout=dropout))
         model.encoder = encoder
         return model

@@ -1,0 +1,31 @@
+"""What a calibration map may weigh: the heads' logits for a reading, and what the lexicon finds in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from bias.lexicon import Hit
+from bias.types import CATEGORIES, Reading
+
+FEATURES = ("sentence", "opinion", "word", "second_word", "terms", "length", *CATEGORIES)
+"""Names of the features: logits of the sentence, of the opinion, of the two most loaded words and of each technique,
+the number of the lexicon's terms, and the natural logarithm of the number of words."""
+
+FAINTEST = -8.0
+"""Logit of a word that is not there; no word counts for less."""
+
+
+def evidence(reading: Reading, hits: Sequence[Hit]) -> Mapping[str, float]:
+    """The features of a reading, by name. `hits` are the lexicon's terms in the article, at the article's offsets."""
+    strongest = sorted((FAINTEST, FAINTEST, *(max(word.logit, FAINTEST) for word in reading.words)))
+    starts = {word.start for word in reading.words}
+    return {
+        "sentence": reading.logit,
+        "opinion": reading.opinion,
+        "word": strongest[-1],
+        "second_word": strongest[-2],
+        "terms": float(sum(1 for hit in hits if hit.start in starts)),
+        "length": math.log(1 + len(reading.words)),
+        **{str(name): logit for name, logit in reading.techniques.items()},
+    }

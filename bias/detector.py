@@ -86,7 +86,7 @@ def _prediction(sentence: Sentence, written: Encoded, withheld: Encoded | None) 
 
 def _reading(encoded: Encoded, words: Iterable[WordScore]) -> Reading:
     techniques = dict(zip(CATEGORIES, encoded.technique, strict=True))
-    return Reading(encoded.sentence, encoded.opinion, tuple(words), techniques)
+    return Reading(encoded.sentence, tuple(words), techniques)
 
 
 def _moved(sentence: Sentence, withheld: Encoded) -> Iterator[WordScore]:

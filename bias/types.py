@@ -101,10 +101,9 @@ class WordScore:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the model says of one text of a sentence: raw logits of the sentence, opinion, word and technique heads."""
+    """What the model says of one text of a sentence: raw logits of the sentence, word and technique heads."""
 
     logit: float
-    opinion: float = 0.0
     words: tuple[WordScore, ...] = ()
     techniques: Mapping[Category, float] = field(default_factory=dict)
 

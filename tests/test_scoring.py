@@ -54,10 +54,10 @@ def predict(
             for m in WORD.finditer(sentence.text)
         )
         techniques: dict[Category, float] = {"doubt": 1.0, "loaded_language": 2.0}
-        written = outlet = Reading(logit(sentence.text), 0.0, words, techniques)
+        written = outlet = Reading(logit(sentence.text), words, techniques)
         if sentence.withheld:
             own = tuple(w for w in words if not any(a <= w.start and w.end <= b for a, b in sentence.withheld))
-            outlet = Reading(logit(sentence.outlet_text), 0.0, own, techniques)
+            outlet = Reading(logit(sentence.outlet_text), own, techniques)
         predictions.append(Prediction(sentence, written, outlet if sentence.has_outlet_words else None))
     return predictions
 
@@ -229,7 +229,7 @@ def test_spans_are_whole_words_of_their_sentence(text: str, logit: int) -> None:
     predictions = []
     for s in sentences:
         words = tuple(WordScore(s.start + m.start(), s.start + m.end(), float(logit)) for m in WORD.finditer(s.text))
-        reading = Reading(0.0, 0.0, words)
+        reading = Reading(0.0, words)
         predictions.append(Prediction(s, reading, reading))
     made = make_report(Article(text), predictions, folder())
     for result in made.sentences:

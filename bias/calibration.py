@@ -3,8 +3,8 @@
 A map is logistic: probability = sigmoid(intercept + sum of weight * feature). With the sentence's logit as its only
 feature it is Platt's (1999), as `balanced` is, fitted on a set where half of the sentences are opinionated; another
 share of opinionated sentences shifts its log odds (Saerens et al. 2002). `news` is fitted on whole articles and weighs
-its words as well, because annotators of whole articles mark other sentences than those of balanced sets. Two maps a prior: one
-for sentences read as written, one for sentences read with their attributed quotes withheld.
+the words as well, because annotators of whole articles mark other sentences than those of balanced sets. Two maps a
+prior: one for sentences read as written, one for sentences read with their attributed quotes withheld.
 """
 
 from __future__ import annotations

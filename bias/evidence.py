@@ -8,7 +8,7 @@ from bias.lexicon import Hit
 from bias.types import Reading
 
 FEATURES = ("sentence", "word", "second_word", "terms")
-"""Names of the features: logits of the sentence and of its two most loaded words, and the number of the lexicon's terms.
+"""Names of the features: logits of the sentence and of its two most loaded words, number of the lexicon's terms.
 
 The length of the sentence would tell annotators' habits too, but then columns, whose sentences are short, score lower
 than the news.

@@ -77,13 +77,17 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """All maps of a model."""
+    """All maps of a model.
+
+    `token` is for any word; `term` for a term of the lexicon, from the logits of its most loaded word and its sentence.
+    """
 
     news: PriorMap
     balanced: PriorMap
     token: Platt
     span_threshold: float
-    known_span_threshold: float
+    term: LogisticMap
+    term_threshold: float
     curve: Curve
     technique: Platt = field(default_factory=Platt)
 

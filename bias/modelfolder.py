@@ -140,7 +140,8 @@ def read_calibration(values: Mapping[str, Any]) -> Calibration:
         token=_platt(values["token"]),
         technique=_platt(values["technique"]),
         span_threshold=_share(values["span_threshold"]),
-        known_span_threshold=_share(values["known_span_threshold"]),
+        term=_map(values["term"]),
+        term_threshold=_share(values["term_threshold"]),
         curve=Curve(*rows),
     )
 

@@ -112,9 +112,9 @@ def find_terms(sentence: Sentence) -> tuple[Hit, ...]:
 def find_spans(text: str, prediction: Prediction, calibration: Calibration, hits: Sequence[Hit]) -> Iterator[Span]:
     """The loaded words of a sentence with what the lexicon knows of them.
 
-    A word is loaded where the token head says so; for a term of the lexicon less of its evidence is enough, and the
-    whole term is one span. Loaded neighbours that the lexicon does not know are joined. The category is the lexicon's,
-    else the sentence's strongest technique.
+    A word is loaded where the token head says so. A term of the lexicon is marked whole or not at all, by the token
+    head and its sentence together. Loaded neighbours that the lexicon does not know are joined. The category is the
+    lexicon's, else the sentence's strongest technique.
     """
     techniques = (prediction.outlet or prediction.written).techniques
     strongest = max(techniques, key=lambda name: techniques[name], default=None)
@@ -161,17 +161,21 @@ def _groups(
 
 
 def _loaded(prediction: Prediction, calibration: Calibration, hits: Sequence[Hit]) -> Iterator[_Marked]:
-    probabilities = {word: calibration.token(word.logit) for word in prediction.words}
-    terms: dict[WordScore, Hit] = {}
+    terms: dict[WordScore, tuple[Hit, float]] = {}
     for hit in hits:
-        words = [word for word in probabilities if hit.start < word.end and word.start < hit.end]
-        if words and max(probabilities[word] for word in words) >= calibration.known_span_threshold:
-            terms |= dict.fromkeys(words, hit)
-    for word, probability in probabilities.items():
-        hit_or_none = terms.get(word)
-        if hit_or_none or probability >= calibration.span_threshold:
-            term, entry = (hit_or_none.start, hit_or_none.entry) if hit_or_none else (None, None)
-            yield _Marked(word, probability, prediction.is_quoted(word), term, entry)
+        words = [word for word in prediction.words if hit.start < word.end and word.start < hit.end]
+        if words:
+            reading = prediction.written if prediction.is_quoted(words[0]) else prediction.outlet or prediction.written
+            evident = {"word": max(word.logit for word in words), "sentence": reading.logit}
+            terms |= dict.fromkeys(words, (hit, calibration.term(evident)))
+    for word in prediction.words:
+        probability, quoted = calibration.token(word.logit), prediction.is_quoted(word)
+        if word in terms:
+            hit, of_term = terms[word]
+            if of_term >= calibration.term_threshold:
+                yield _Marked(word, of_term, quoted, hit.start, hit.entry)
+        elif probability >= calibration.span_threshold:
+            yield _Marked(word, probability, quoted, None, None)
 
 
 def prediction_interval(probabilities: ArrayLike, paragraphs: Sequence[int]) -> tuple[float, float]:

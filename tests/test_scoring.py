@@ -30,7 +30,8 @@ THRESHOLDS: dict[QuotesMode, float] = {"separate": 0.5, "include": 0.5}
 NEWS = PriorMap(LogisticMap({"sentence": 1.0}, -2.0), LogisticMap({"sentence": 1.0}, -3.0), THRESHOLDS)
 BALANCED = PriorMap(LogisticMap({"sentence": 1.0}), LogisticMap({"sentence": 1.0}), THRESHOLDS)
 CURVE = Curve((-2.0, 0.0, 2.0), (1.0, 0.9, 0.4), (1.0, 0.2, 0.01))
-CALIBRATION = Calibration(NEWS, BALANCED, Platt(), 0.5, 0.2, CURVE)
+TERM = LogisticMap({"word": 1.0, "sentence": 0.5})
+CALIBRATION = Calibration(NEWS, BALANCED, Platt(), 0.5, TERM, 0.5, CURVE)
 
 
 def folder(reference: Reference | None = None) -> ModelFolder:
@@ -160,7 +161,7 @@ def test_neighbours_that_the_lexicon_does_not_know_are_joined() -> None:
 
 def test_a_term_of_the_lexicon_is_a_span_of_its_own_with_what_is_known_of_it() -> None:
     text = "The zorgling regime was on a witch hunt."
-    made = report(text, loaded={"zorgling": 2.0, "regime": 2.0, "hunt": 1.0})
+    made = report(text, loaded={"zorgling": 2.0, "regime": 2.0, "hunt": 2.0})
     assert [span.text for span in made.spans] == ["zorgling", "regime", "witch hunt"]
     for span in made.spans[1:]:
         assert span.category is not None
@@ -169,11 +170,12 @@ def test_a_term_of_the_lexicon_is_a_span_of_its_own_with_what_is_known_of_it() -
         assert text[span.start : span.end] == span.text
 
 
-def test_a_term_of_the_lexicon_needs_less_evidence_but_needs_some() -> None:
+def test_a_term_of_the_lexicon_rests_on_its_sentence_too() -> None:
     text = "The regime met the zorgling."
-    made = report(text, loaded={"regime": -1.0, "zorgling": -1.0})
-    assert [span.text for span in made.spans] == ["regime"]
-    assert not report(text, loaded={"regime": -3.0}).spans
+    loaded = {"regime": -1.0, "zorgling": -1.0}
+    (span,) = report(text, {"regime": 3.0}, loaded).spans
+    assert (span.text, span.probability) == ("regime", pytest.approx(sigmoid(-1.0 + 1.5)))
+    assert not report(text, {"regime": 1.0}, loaded).spans
 
 
 def test_an_unknown_word_takes_the_sentences_strongest_technique() -> None:

@@ -6,7 +6,7 @@ sentence was seen by the model that scored it. `news` is fitted on BASIL, which 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
@@ -83,13 +83,15 @@ def _fit_withheld(rows: Sequence[OutOfFold], written: dict[str, float]) -> dict[
 
 
 def fit_spans(rows: Iterable[OutOfFold]) -> dict[str, Any]:
-    """The token map, and the two thresholds (any word, a word of the lexicon) with the best joint F1 of words."""
-    words = [word for row in rows for word in _marked_words(row)]
-    logits = np.array([logit for logit, _, _ in words])
-    marked = np.array([mark for _, mark, _ in words])
-    known = np.array([term for _, _, term in words])
-    token = fit_platt(logits, marked.astype(float))
-    probabilities = apply_platt(token, logits)
+    """The maps of words and of the lexicon's terms, and their two thresholds with the best joint F1 of words."""
+    words = [word for row in rows for word in marked_words(row)]
+    marked = np.array([word.marked for word in words])
+    known = np.array([word.term is not None for word in words])
+    terms = [word.term for word in words if word.term is not None]
+    token = fit_platt(np.array([word.logit for word in words]), marked.astype(float))
+    term = fit_logistic(terms, marked[known].astype(float), ("word", "sentence"))
+    maps = {"token": token, "term": term}
+    probabilities = word_probabilities(maps, words)
     grid = np.round(np.arange(0.05, 0.75, 0.025), 3)
 
     def f1(cuts: tuple[float, float]) -> float:
@@ -98,22 +100,45 @@ def fit_spans(rows: Iterable[OutOfFold]) -> dict[str, Any]:
 
     any_word, of_lexicon = max(product(grid, grid), key=f1)
     return {
-        "token": token,
+        **maps,
         "technique": {"slope": 1.0, "intercept": 0.0},
         "span_threshold": float(any_word),
-        "known_span_threshold": float(of_lexicon),
+        "term_threshold": float(of_lexicon),
     }
 
 
-def _marked_words(row: OutOfFold) -> Iterable[tuple[float, bool, bool]]:
-    """(logit, marked by the annotators, in the lexicon) of each word, where the annotators' words are known."""
+@dataclass(frozen=True, slots=True)
+class MarkedWord:
+    """A word's logit, whether annotators marked it, and the evidence for its term where the lexicon knows one."""
+
+    logit: float
+    marked: bool
+    term: Mapping[str, float] | None
+
+
+def marked_words(row: OutOfFold) -> Iterator[MarkedWord]:
+    """The words of a sentence whose annotators' words are known."""
     spans = row.example.spans
     if spans is None:
         return
     hits = default_lexicon().find(row.example.text)
     for start, end, logit in row.words:
-        marked = any(a < end and start < b for a, b in spans)
-        yield logit, marked, any(hit.start < end and start < hit.end for hit in hits)
+        hit = next((hit for hit in hits if hit.start < end and start < hit.end), None)
+        term = None
+        if hit is not None:
+            strongest = max(value for a, b, value in row.words if hit.start < b and a < hit.end)
+            term = {"word": strongest, "sentence": row.logit}
+        yield MarkedWord(logit, any(a < end and start < b for a, b in spans), term)
+
+
+def word_probabilities(maps: Mapping[str, Any], words: Sequence[MarkedWord]) -> Array:
+    """The probability that a word is loaded, as scoring has it. Shape: (words,)."""
+    result = apply_platt(maps["token"], np.array([word.logit for word in words]))
+    known = [i for i, word in enumerate(words) if word.term is not None]
+    if known:
+        terms = [word.term for word in words if word.term is not None]
+        result[known] = expit(log_odds_of(maps["term"], terms))
+    return result
 
 
 def read_news(detector: Detector, articles: Sequence[AnnotatedArticle]) -> list[NewsRow]:

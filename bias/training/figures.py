@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from scipy.special import logit
@@ -14,10 +15,9 @@ from tokenizers import Tokenizer
 
 from bias.detector import Detector
 from bias.encoder import OnnxEncoder
-from bias.lexicon import default_lexicon
 from bias.modelfolder import TOKENIZER, WEIGHTS
 from bias.scoring import sentence_result
-from bias.training.calibrate import fit_spans
+from bias.training.calibrate import fit_spans, marked_words, word_probabilities
 from bias.training.evaluation import (
     MEASURES,
     Array,
@@ -111,14 +111,13 @@ def word_figures(rows: Sequence[OutOfFold]) -> dict[str, Figure]:
     }
 
 
-def _word_counts(row: OutOfFold, fitted: Mapping[str, object]) -> tuple[int, int, int]:
-    hits = default_lexicon().find(row.example.text)
-    token, cuts = fitted["token"], (fitted["span_threshold"], fitted["known_span_threshold"])
-    probabilities = apply_platt(token, np.array([w[2] for w in row.words]))  # type: ignore[arg-type]  # a map of floats
-    inside = [any(h.start < end and start < h.end for h in hits) for start, end, _ in row.words]
-    predicted = [bool(p >= cuts[term]) for p, term in zip(probabilities, inside, strict=True)]
-    marked = [any(a < end and start < b for a, b in row.example.spans or ()) for start, end, _ in row.words]
-    return word_counts(predicted, marked)
+def _word_counts(row: OutOfFold, fitted: Mapping[str, Any]) -> tuple[int, int, int]:
+    words = list(marked_words(row))
+    if not words:
+        return (0, 0, 0)
+    cuts = [fitted["span_threshold"] if word.term is None else fitted["term_threshold"] for word in words]
+    predicted = word_probabilities(fitted, words) >= np.array(cuts)
+    return word_counts(predicted.tolist(), [word.marked for word in words])
 
 
 def slices(rows: Sequence[OutOfFold]) -> dict[str, Figure]:

@@ -87,7 +87,6 @@ class Calibration:
     token: Platt
     span_threshold: float
     term: LogisticMap
-    term_threshold: float
     curve: Curve
     technique: Platt = field(default_factory=Platt)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import tee
 from pathlib import Path
@@ -81,7 +82,7 @@ def _prediction(sentence: Sentence, written: Encoded, withheld: Encoded | None) 
     reading = _reading(written, words)
     if withheld is not None:
         return Prediction(sentence, reading, _reading(withheld, _moved(sentence, withheld)))
-    return Prediction(sentence, reading, None if sentence.withheld else reading)
+    return Prediction(sentence, reading, reading if sentence.has_outlet_words and not sentence.withheld else None)
 
 
 def _reading(encoded: Encoded, words: Iterable[WordScore]) -> Reading:
@@ -91,11 +92,10 @@ def _reading(encoded: Encoded, words: Iterable[WordScore]) -> Reading:
 
 def _moved(sentence: Sentence, withheld: Encoded) -> Iterator[WordScore]:
     """The words of the text with its quotes withheld, at their offsets in the article."""
-    cuts = []
-    removed = sentence.start
+    cuts, shifts = [], [sentence.start]
     for start, end in sentence.withheld:
-        cuts.append((start - removed, end - start - len(WITHHELD)))
-        removed += end - start - len(WITHHELD)
+        cuts.append(start - shifts[-1])
+        shifts.append(shifts[-1] + end - start - len(WITHHELD))
     for start, end, logit in withheld.words:
-        shift = sentence.start + sum(length for at, length in cuts if at <= start)
+        shift = shifts[bisect_right(cuts, start)]
         yield WordScore(start + shift, end + shift, logit)

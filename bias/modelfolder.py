@@ -141,7 +141,6 @@ def read_calibration(values: Mapping[str, Any]) -> Calibration:
         technique=_platt(values["technique"]),
         span_threshold=_share(values["span_threshold"]),
         term=_map(values["term"]),
-        term_threshold=_share(values["term_threshold"]),
         curve=Curve(*rows),
     )
 

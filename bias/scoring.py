@@ -172,7 +172,7 @@ def _loaded(prediction: Prediction, calibration: Calibration, hits: Sequence[Hit
         probability, quoted = calibration.token(word.logit), prediction.is_quoted(word)
         if word in terms:
             hit, of_term = terms[word]
-            if of_term >= calibration.term_threshold:
+            if of_term >= calibration.span_threshold:
                 yield _Marked(word, of_term, quoted, hit.start, hit.entry)
         elif probability >= calibration.span_threshold:
             yield _Marked(word, probability, quoted, None, None)

@@ -7,10 +7,12 @@ All offsets are half-open and count code points of `Article.text`.
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from bias.words import WORD
 
 SCHEMA_VERSION = 1
 
@@ -32,7 +34,6 @@ CATEGORIES: tuple[Category, ...] = (
 WITHHELD = "..."
 """What stands in for the content of an attributed quote when the outlet's own words are judged alone."""
 
-_WORD = re.compile(r"\w+(?:[-'’]\w+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Article:
     @property
     def words(self) -> int:
         """Number of words in the text; a hyphenated or contracted word is one."""
-        return sum(1 for _ in _WORD.finditer(self.text))
+        return sum(1 for _ in WORD.finditer(self.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Sentence:
     @property
     def has_outlet_words(self) -> bool:
         """Whether any word stands outside the attributed quotes."""
-        return bool(_WORD.search(self.outlet_text))
+        return bool(WORD.search(self.outlet_text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,9 @@ class Prediction:
 
     def is_quoted(self, word: WordScore) -> bool:
         """Whether the word is someone else's."""
-        return any(start <= word.start and word.end <= end for start, end in self.sentence.withheld)
+        withheld = self.sentence.withheld
+        at = bisect_right(withheld, word.start, key=lambda stretch: stretch[0]) - 1
+        return at >= 0 and word.end <= withheld[at][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,7 @@ class SentenceResult:
     @property
     def counted(self) -> bool:
         """Whether the sentence enters the article's score: it has words of the outlet beyond a plain attribution."""
-        return self.sentence.voice != "quoted" or (self.sentence.loaded_verb and self.sentence.has_outlet_words)
+        return self.sentence.has_outlet_words and (self.sentence.voice != "quoted" or self.sentence.loaded_verb)
 
     def to_dict(self) -> dict[str, Any]:
         """The sentence's record in the report schema."""

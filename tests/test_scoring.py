@@ -31,7 +31,7 @@ NEWS = PriorMap(LogisticMap({"sentence": 1.0}, -2.0), LogisticMap({"sentence": 1
 BALANCED = PriorMap(LogisticMap({"sentence": 1.0}), LogisticMap({"sentence": 1.0}), THRESHOLDS)
 CURVE = Curve((-2.0, 0.0, 2.0), (1.0, 0.9, 0.4), (1.0, 0.2, 0.01))
 TERM = LogisticMap({"word": 1.0, "sentence": 0.5})
-CALIBRATION = Calibration(NEWS, BALANCED, Platt(), 0.5, TERM, 0.5, CURVE)
+CALIBRATION = Calibration(NEWS, BALANCED, Platt(), 0.5, TERM, CURVE)
 
 
 def folder(reference: Reference | None = None) -> ModelFolder:

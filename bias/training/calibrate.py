@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +26,7 @@ from bias.training.examples import withhold
 from bias.training.fitting import (
     apply_platt,
     as_map,
+    best_f1_threshold,
     development_curve,
     expected_f1_threshold,
     fit_intercept,
@@ -83,7 +83,7 @@ def _fit_withheld(rows: Sequence[OutOfFold], written: dict[str, float]) -> dict[
 
 
 def fit_spans(rows: Iterable[OutOfFold]) -> dict[str, Any]:
-    """The maps of words and of the lexicon's terms, and their two thresholds with the best joint F1 of words."""
+    """The maps of words and of the lexicon's terms, and the threshold with the best F1 of words."""
     words = [word for row in rows for word in marked_words(row)]
     marked = np.array([word.marked for word in words])
     known = np.array([word.term is not None for word in words])
@@ -92,19 +92,8 @@ def fit_spans(rows: Iterable[OutOfFold]) -> dict[str, Any]:
     term = fit_logistic(terms, marked[known].astype(float), ("word", "sentence"))
     maps = {"token": token, "term": term}
     probabilities = word_probabilities(maps, words)
-    grid = np.round(np.arange(0.05, 0.75, 0.025), 3)
-
-    def f1(cuts: tuple[float, float]) -> float:
-        flagged = probabilities >= np.where(known, cuts[1], cuts[0])
-        return float(2 * (flagged & marked).sum() / max(flagged.sum() + marked.sum(), 1))
-
-    any_word, of_lexicon = max(product(grid, grid), key=f1)
-    return {
-        **maps,
-        "technique": {"slope": 1.0, "intercept": 0.0},
-        "span_threshold": float(any_word),
-        "term_threshold": float(of_lexicon),
-    }
+    threshold, _ = best_f1_threshold(probabilities, marked)
+    return {**maps, "technique": {"slope": 1.0, "intercept": 0.0}, "span_threshold": threshold}
 
 
 @dataclass(frozen=True, slots=True)

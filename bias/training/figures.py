@@ -115,8 +115,7 @@ def _word_counts(row: OutOfFold, fitted: Mapping[str, Any]) -> tuple[int, int, i
     words = list(marked_words(row))
     if not words:
         return (0, 0, 0)
-    cuts = [fitted["span_threshold"] if word.term is None else fitted["term_threshold"] for word in words]
-    predicted = word_probabilities(fitted, words) >= np.array(cuts)
+    predicted = word_probabilities(fitted, words) >= fitted["span_threshold"]
     return word_counts(predicted.tolist(), [word.marked for word in words])
 
 

@@ -34,7 +34,6 @@ UNCALIBRATED: Mapping[str, Any] = {
     "technique": {"slope": 1.0, "intercept": 0.0},
     "span_threshold": 0.5,
     "term": {"weights": {"word": 1.0}, "intercept": 0.0},
-    "term_threshold": 0.5,
     "curve": {"log_odds": [0.0], "true_positive_rate": [0.5], "false_positive_rate": [0.5]},
 }
 """What a model has before it is calibrated: logits taken at face value."""

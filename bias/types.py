@@ -35,7 +35,6 @@ WITHHELD = "..."
 """What stands in for the content of an attributed quote when the outlet's own words are judged alone."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Article:
     """One text to score, as read."""

@@ -55,6 +55,21 @@ def test_a_sentence_with_a_quote_is_read_twice_and_its_words_stay_in_place(
     assert predictions[-1].outlet is None
 
 
+def test_a_sentence_of_many_quotes_takes_linear_time(tiny_folder: Path, recorder: Recorder) -> None:
+    text = 'The weary minister called it "a rash and reckless plan" and then again ' * 10_000
+    (prediction,) = Detector(tiny_folder, encoder=recorder).predict(attribute(text, segment(text)))
+    assert len(prediction.sentence.withheld) == 10_000
+    assert [text[w.start : w.end] for w in prediction.words] == WORD.findall(text)
+
+
+def test_a_row_of_asterisks_is_no_sentence_of_the_outlets(tiny_detector: Detector) -> None:
+    report = tiny_detector.score("The plan was reckless.\n\n* * *\n\nThe vote is on Monday.")
+    asterisks = report.sentences[1]
+    assert asterisks.sentence.text == "* * *"
+    assert (asterisks.outlet_probability, asterisks.counted) == (0.0, False)
+    assert tiny_detector.score("* * *").score is None
+
+
 def test_no_prediction_needs_all_sentences(tiny_folder: Path, recorder: Recorder) -> None:
     detector = Detector(tiny_folder, encoder=recorder)
 

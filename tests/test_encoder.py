@@ -74,6 +74,15 @@ def test_a_long_text_is_read_whole_in_overlapping_windows(tiny_folder: Path) -> 
     assert result.sentence == pytest.approx(strongest, abs=0.2)
 
 
+def test_the_rest_of_a_word_is_no_word() -> None:
+    text = "A well-known vote isn't don't--do it"
+    inside = [(at, at + 1) for at in range(len(text))]
+    found = [(word[0], piece) for word, piece in first_pieces(text, [(0, 0), *inside, (0, 0)])]
+    assert found == [(word[0], word.start() + 1) for word in WORD.finditer(text)]
+    window = [(0, 0), *inside[text.index("known") : text.index("do it") + 1], (0, 0)]
+    assert [word[0] for word, _ in first_pieces(text, window)] == ["vote", "isn't", "don't", "do"]
+
+
 @pytest.fixture(scope="module")
 def exact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The fp32 export of `tiny_model(3)` with its tokenizer beside it."""

@@ -30,6 +30,9 @@ from bias.types import (
 DRAWS = 2000
 """Bootstrap draws of an interval."""
 
+DRAWN_AT_ONCE = 1_000_000
+"""Labels drawn in one step, to bound the memory that a long article takes."""
+
 FEW_SENTENCES = 3
 FEW_PARAGRAPHS = 5
 
@@ -161,14 +164,16 @@ def _groups(
 
 
 def _loaded(prediction: Prediction, calibration: Calibration, hits: Sequence[Hit]) -> Iterator[_Marked]:
+    every = prediction.words
     terms: dict[WordScore, tuple[Hit, float]] = {}
     for hit in hits:
-        words = [word for word in prediction.words if hit.start < word.end and word.start < hit.end]
+        first = bisect_right(every, hit.start, key=lambda word: word.end)
+        words = every[first : bisect_left(every, hit.end, key=lambda word: word.start)]
         if words:
             reading = prediction.written if prediction.is_quoted(words[0]) else prediction.outlet or prediction.written
             evident = {"word": max(word.logit for word in words), "sentence": reading.logit}
             terms |= dict.fromkeys(words, (hit, calibration.term(evident)))
-    for word in prediction.words:
+    for word in every:
         probability, quoted = calibration.token(word.logit), prediction.is_quoted(word)
         if word in terms:
             hit, of_term = terms[word]
@@ -186,14 +191,17 @@ def prediction_interval(probabilities: ArrayLike, paragraphs: Sequence[int]) -> 
     """
     generator = np.random.default_rng(0)
     p = np.asarray(probabilities)
-    labels = generator.random((DRAWS, len(p))) < p
     _, unit = np.unique(np.asarray(paragraphs), return_inverse=True)
     units = int(unit.max()) + 1
-    if units < FEW_PARAGRAPHS:
-        weights = np.ones((DRAWS, len(p)), dtype=np.int64)
-    else:
-        weights = generator.multinomial(units, np.full(units, 1 / units), size=DRAWS)[:, unit]
-    shares = (labels * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1)
+    step = max(1, DRAWN_AT_ONCE // len(p))
+    shares: list[float] = []
+    while (draws := min(step, DRAWS - len(shares))) > 0:
+        labels = generator.random((draws, len(p))) < p
+        if units < FEW_PARAGRAPHS:
+            weights = np.ones((draws, len(p)), dtype=np.int64)
+        else:
+            weights = generator.multinomial(units, np.full(units, 1 / units), size=draws)[:, unit]
+        shares += ((labels * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1)).tolist()
     low, high = np.percentile(shares, [2.5, 97.5])
     return 100 * float(low), 100 * float(high)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -247,3 +248,18 @@ def test_sentence_withholds_by_offsets() -> None:
     assert sentence.outlet_text == 'He said "..." and "...".'
     assert sentence.has_outlet_words
     assert not Sentence(0, 0, 0, 4, '"no"', "quoted", ((1, 3),)).has_outlet_words
+
+
+def test_the_interval_of_a_long_article_takes_little_memory() -> None:
+    tracemalloc.start()
+    low, high = prediction_interval([0.1] * 20_000, [i // 4 for i in range(20_000)])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 9.0 < low < 10.0 < high < 11.0
+    assert peak < 100_000_000
+
+
+def test_terms_without_end_take_linear_time() -> None:
+    text = "The regime met the council and " * 3_000
+    made = report(text, loaded={"regime": 9.0})
+    assert len(made.spans) == 3_000

@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from bias.errors import DataError
 from bias.modelfolder import MANIFEST, open_model
 from bias.output import atomic_write
-from bias.training.sources import SOURCES
+from bias.training.sources import SOURCES, read_own
 
 PARTS = ("article", "outlet", "news", "cases", "precisions")
 """The figures that a card needs, each a file of the work folder that one command writes."""
@@ -61,6 +61,7 @@ def write_card(model: Path, figures: Path) -> None:
                 model=described,
                 manifest=json.loads((model / MANIFEST).read_text("utf-8")),
                 sources=SOURCES,
+                own=f"{len(read_own()):,}",
                 **metrics,
             )
         )

@@ -197,6 +197,7 @@ def compare_precisions(model: BiasModel, folder: Path, examples: Sequence[Exampl
                 "megabytes": path.stat().st_size / 1e6,
                 "sentences_per_second": len(texts) / seconds,
                 "moved": float(np.abs(probabilities - reference).max()),
+                "moved_mean": float(np.abs(probabilities - reference).mean()),
                 "coupling": float(np.abs(1 / (1 + np.exp(-again)) - probabilities[order]).max()),
             }
     return table

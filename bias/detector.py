@@ -10,6 +10,7 @@ from pathlib import Path
 from bias.encoder import Encoded, Encoder, OnnxEncoder
 from bias.modelfolder import TOKENIZER, WEIGHTS, ModelFolder, default_model, open_model
 from bias.quotation import attribute
+from bias.reading import read_text
 from bias.segmentation import segment
 from bias.types import (
     CATEGORIES,
@@ -62,11 +63,16 @@ class Detector:
         quotes: QuotesMode = "separate",
         threshold: float | None = None,
     ) -> ArticleReport:
-        """The report of one article; see `bias.scoring.make_report` for the options."""
+        """The report of one article; see `bias.scoring.make_report` for the options.
+
+        Raises:
+            EmptyTextError: there is no text to score.
+            UsageError: the prior or the threshold is out of range.
+        """
         from bias.scoring import make_report
 
         if isinstance(article, str):
-            article = Article(article)
+            article = read_text(article)
         predictions = tuple(self.predict(attribute(article.text, segment(article.text))))
         return make_report(article, predictions, self.model, prior=prior, quotes=quotes, threshold=threshold)
 

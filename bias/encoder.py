@@ -80,14 +80,14 @@ def open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
     """The tokenizer, giving a long text as overlapping windows.
 
     Raises:
-        ModelError: the file is not a tokenizer.
+        ModelError: the file is not a tokenizer, or `max_tokens` leaves no room beside the `OVERLAP`.
     """
     try:
         tokenizer: Tokenizer = Tokenizer.from_file(str(path))
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_tokens, stride=OVERLAP)
     except Exception as error:  # the library raises bare Exception
-        raise ModelError(f"{path}: not a tokenizer: {error}") from error
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens, stride=OVERLAP)
+        raise ModelError(f"{path}: no tokenizer for windows of {max_tokens} tokens: {error}") from error
     return tokenizer
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -155,14 +156,20 @@ def _prior_map(values: Mapping[str, Any]) -> PriorMap:
 
 
 def _map(values: Mapping[str, Any]) -> LogisticMap:
-    weights = {str(name): float(weight) for name, weight in values["weights"].items()}
+    weights = {str(name): _finite(weight) for name, weight in values["weights"].items()}
     if unknown := set(weights) - set(FEATURES):
         raise ValueError(f"unknown feature {', '.join(sorted(unknown))}")
-    return LogisticMap(weights, float(values["intercept"]))
+    return LogisticMap(weights, _finite(values["intercept"]))
 
 
 def _platt(values: Mapping[str, Any]) -> Platt:
-    return Platt(float(values["slope"]), float(values["intercept"]))
+    return Platt(_finite(values["slope"]), _finite(values["intercept"]))
+
+
+def _finite(value: Any) -> float:
+    if not math.isfinite(float(value)):
+        raise ValueError(f"a coefficient is a finite number, not {value}")
+    return float(value)
 
 
 def _share(value: Any) -> float:

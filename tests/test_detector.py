@@ -70,6 +70,12 @@ def test_a_row_of_asterisks_is_no_sentence_of_the_outlets(tiny_detector: Detecto
     assert tiny_detector.score("* * *").score is None
 
 
+def test_a_string_is_read_like_any_text(tiny_detector: Detector) -> None:
+    report = tiny_detector.score("The regime \ud800 met.")
+    assert report.article.text == "The regime \ufffd met."
+    assert any("U+FFFD" in warning for warning in report.warnings)
+
+
 def test_no_prediction_needs_all_sentences(tiny_folder: Path, recorder: Recorder) -> None:
     detector = Detector(tiny_folder, encoder=recorder)
 

@@ -65,6 +65,8 @@ def test_a_missing_file_is_named(copy: Path, name: str) -> None:
         lambda m: m["calibration"]["news"]["thresholds"].pop("separate"),
         lambda m: m["calibration"]["curve"].update(log_odds=[]),
         lambda m: m["files"].pop(WEIGHTS),
+        lambda m: m["calibration"]["token"].update(slope=float("nan")),
+        lambda m: m["calibration"]["news"]["written"].update(intercept=float("inf")),
         lambda m: m.update(max_tokens="many"),
         lambda m: m.update(reference={"corpus": "x", "quantiles": {"news/separate": {"news": [1.0, 2.0]}}}),
     ],
@@ -73,6 +75,12 @@ def test_a_wrong_manifest_is_refused(copy: Path, change: Change) -> None:
     rewrite(copy, change)
     with pytest.raises(ModelError, match=MANIFEST):
         open_model(copy)
+
+
+def test_windows_without_room_are_refused(copy: Path) -> None:
+    rewrite(copy, lambda m: m.update(max_tokens=10))
+    with pytest.raises(ModelError, match="windows of 10 tokens"):
+        Detector(copy)
 
 
 def test_what_is_not_json_is_refused(copy: Path) -> None:

@@ -208,3 +208,10 @@ def test_a_row_alone_never_fails(text: str) -> None:
     assert sentence.outlet_text is not None
     if sentence.voice == "outlet":
         assert sentence.speaker is None
+
+
+@pytest.mark.parametrize("party", ["Labour", "Conservative"])
+def test_a_member_of_parliament_is_named_without_party(party: str) -> None:
+    text = f"'It is a shambles,' said {party} MP Jane O'Neill."
+    (sentence,) = attribute(text, segment(text))
+    assert sentence.speaker == "Jane O'Neill"

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bias.errors import BiasError
-from bias.types import Article, ArticleReport, Sentence, Span
+from bias.types import Article, ArticleReport, QuotesMode, Sentence, Span
 
 if TYPE_CHECKING:
     from bias.detector import Detector
@@ -28,9 +28,11 @@ __all__ = ["Article", "ArticleReport", "BiasError", "Detector", "Sentence", "Spa
 _LAZY = {"Detector": "bias.detector", "read": "bias.reading"}
 
 
-def score(article: Article | str, *, prior: str = "news", threshold: float | None = None) -> ArticleReport:
+def score(
+    article: Article | str, *, prior: str = "news", quotes: QuotesMode = "separate", threshold: float | None = None
+) -> ArticleReport:
     """The report of one article by the shipped model, loaded once; `Detector` is for any other."""
-    return _shipped().score(article, prior=prior, threshold=threshold)
+    return _shipped().score(article, prior=prior, quotes=quotes, threshold=threshold)
 
 
 @cache

@@ -67,7 +67,7 @@ def make_report(
     maps = calibration.prior(prior)
     cut = maps.thresholds[quotes] if threshold is None else threshold
     results = tuple(sentence_result(article.text, p, calibration, maps, quotes, cut) for p in predictions)
-    counted = [r for r in results if r.counted or quotes == "include"]
+    counted = [r for r in results if r.sentence.counted or quotes == "include"]
     shares = [r.outlet_probability if quotes == "separate" else r.probability for r in counted]
     score = 100 * float(np.mean(shares)) if counted else None
     return ArticleReport(
@@ -203,7 +203,8 @@ def prediction_interval(probabilities: ArrayLike, paragraphs: Sequence[int]) -> 
             weights = generator.multinomial(units, np.full(units, 1 / units), size=draws)[:, unit]
         shares += ((labels * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1)).tolist()
     low, high = np.percentile(shares, [2.5, 97.5])
-    return 100 * float(low), 100 * float(high)
+    score = float(p.mean())  # so near 0 or 1 that every draw agrees, it would lie outside
+    return 100 * min(float(low), score), 100 * max(float(high), score)
 
 
 def percentiles(score: float, reference: Reference | None, key: str) -> Mapping[str, int] | None:

@@ -89,6 +89,11 @@ class Sentence:
         """Whether any word stands outside the attributed quotes."""
         return bool(WORD.search(self.outlet_text))
 
+    @property
+    def counted(self) -> bool:
+        """Whether the sentence enters the article's score: it has words of the outlet beyond a plain attribution."""
+        return self.has_outlet_words and (self.voice != "quoted" or self.loaded_verb)
+
 
 @dataclass(frozen=True, slots=True)
 class WordScore:
@@ -159,11 +164,6 @@ class SentenceResult:
     label: Label
     categories: Mapping[Category, float] = field(default_factory=dict)
     spans: tuple[Span, ...] = ()
-
-    @property
-    def counted(self) -> bool:
-        """Whether the sentence enters the article's score: it has words of the outlet beyond a plain attribution."""
-        return self.sentence.has_outlet_words and (self.sentence.voice != "quoted" or self.sentence.loaded_verb)
 
     def to_dict(self) -> dict[str, Any]:
         """The sentence's record in the report schema."""

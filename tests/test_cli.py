@@ -592,3 +592,22 @@ def test_an_interrupt_ends_quietly_with_status_130(tiny_folder: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
         assert process.stderr.read() == b""
+
+
+def test_a_suffix_that_no_format_goes_by_is_refused(run: Run, story: Path, tmp_path: Path) -> None:
+    result = run("score", story, "-o", tmp_path / "report.pdf")
+    assert result.status == 2
+    assert "no format goes by .pdf" in result.err
+    assert not (tmp_path / "report.pdf").exists()
+    assert run("score", story, "-o", tmp_path / "report.txt").status == 0
+
+
+def test_rows_without_an_article_stand_alone(run: Run, tmp_path: Path) -> None:
+    opening, closing = 'She said: "We asked for a plan.', 'Nothing came of it."'
+    table = tmp_path / "rows.jsonl"
+    for article, voices in (("a", "quoted"), (None, "outlet")):
+        rows = [{"text": "It rained.", "article": article}, {"text": opening, "article": article}]
+        rows.append({"text": closing.removesuffix('"') if article is None else closing, "article": article})
+        table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        result = run("predict", table, "--group-column", "article")
+        assert json.loads(result.out.splitlines()[-1])["voice"] == voices

@@ -66,7 +66,7 @@ def test_a_row_of_asterisks_is_no_sentence_of_the_outlets(tiny_detector: Detecto
     report = tiny_detector.score("The plan was reckless.\n\n* * *\n\nThe vote is on Monday.")
     asterisks = report.sentences[1]
     assert asterisks.sentence.text == "* * *"
-    assert (asterisks.outlet_probability, asterisks.counted) == (0.0, False)
+    assert (asterisks.outlet_probability, asterisks.sentence.counted) == (0.0, False)
     assert tiny_detector.score("* * *").score is None
 
 

@@ -87,7 +87,7 @@ def test_quoted_speech_is_not_the_outlets() -> None:
     assert said.outlet_probability == pytest.approx(sigmoid(-3.0 - 3.0))
     assert said.label == "neutral"
     assert by_text['"A disgrace."'].outlet_probability == 0.0
-    counted = [r.outlet_probability for r in made.sentences if r.counted]
+    counted = [r.outlet_probability for r in made.sentences if r.sentence.counted]
     assert len(counted) == 3
     assert made.score == pytest.approx(100 * sum(counted) / 3)
 
@@ -196,6 +196,12 @@ def test_the_interval_is_repeatable_and_holds_the_score() -> None:
     interval = prediction_interval(probabilities, [0, 0, 1, 2, 3, 4, 5])
     assert interval == prediction_interval(probabilities, [0, 0, 1, 2, 3, 4, 5])
     assert interval[0] <= 100 * sum(probabilities) / 7 <= interval[1]
+
+
+def test_an_interval_holds_the_score_that_it_is_of() -> None:
+    for probability in (0.0001, 0.9999):
+        low, high = prediction_interval([probability], [0])
+        assert low <= 100 * probability <= high
 
 
 def test_certain_labels_leave_paragraphs_as_the_only_source_of_spread() -> None:

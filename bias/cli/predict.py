@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain, groupby, tee
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -123,9 +123,16 @@ def _lines(rows: Iterable[tuple[int, Row]], text_column: str, group_column: str 
     if group_column is None:
         groups: Iterable[Iterable[tuple[int, Row]]] = ([row] for row in rows)
     else:
-        groups = (group for _, group in groupby(rows, key=lambda row: row[1].get(group_column)))
+        groups = (group for _, group in groupby(rows, key=partial(_article_of, group_column)))
     for group in groups:
         yield from _article_lines(list(group), text_column)
+
+
+def _article_of(group_column: str, numbered: tuple[int, Row]) -> tuple[Any, int]:
+    """What rows of one article share; a row without an article stands alone."""
+    number, row = numbered
+    article = row.get(group_column)
+    return (article, 0) if article not in (None, "") else (None, number)
 
 
 def _article_lines(rows: Sequence[tuple[int, Row]], text_column: str) -> Iterator[_Line]:

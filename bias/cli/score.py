@@ -46,7 +46,10 @@ FORMATS: dict[str, OutputFormat] = {
     ".markdown": "markdown",
     ".md": "markdown",
 }
-"""The format that an output file's suffix asks for; any other suffix has the full view."""
+"""The format that an output file's suffix asks for."""
+
+PLAIN = frozenset({"", ".log", ".txt"})
+"""Suffixes of files that hold the full view."""
 
 STREAMED = frozenset({"full", "concise", "jsonl", "markdown"})
 """Formats whose articles are printed as they come; the others are one document."""
@@ -92,7 +95,7 @@ def score(
     """Score articles: how much of the outlet's own wording is opinionated, and which words are loaded."""
     check_prior(prior)
     to_file = output_file not in (None, "-")
-    chosen = output_format or (FORMATS.get(Path(output_file or "").suffix.lower(), "full"))
+    chosen = output_format or _format_of(output_file)
 
     from bias.reading import read_all
 
@@ -125,6 +128,17 @@ def score(
             out.write(text)
             out.flush()
     return ExitStatus.DONE if exit_zero and status == ExitStatus.EXCEEDED else status
+
+
+def _format_of(output_file: str | None) -> OutputFormat:
+    """The format that the output file's suffix asks for."""
+    suffix = Path(output_file or "").suffix.lower()
+    if suffix in FORMATS:
+        return FORMATS[suffix]
+    if suffix in PLAIN:
+        return "full"
+    known = ", ".join(sorted({*FORMATS, *PLAIN}))
+    raise UsageError(f"no format goes by {suffix}: name one with --output-format, or use {known}")
 
 
 def _piped() -> list[str]:

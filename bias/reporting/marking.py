@@ -95,7 +95,7 @@ def is_counted(report: ArticleReport, span: Span) -> bool:
 
 def is_aside(report: ArticleReport, result: SentenceResult) -> bool:
     """Whether the sentence is only quoted: outside the score, and neutral."""
-    return report.quotes == "separate" and not result.counted and result.label == "neutral"
+    return report.quotes == "separate" and not result.sentence.counted and result.label == "neutral"
 
 
 def paragraphs(report: ArticleReport) -> tuple[tuple[SentenceResult | str, ...], ...]:

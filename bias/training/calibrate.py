@@ -197,17 +197,12 @@ def _coverage(rows: Sequence[NewsRow], outlet: Array) -> float:
     """The share of articles whose annotated share of opinionated sentences lies within the 95 % interval."""
     inside = []
     for article in {row.article for row in rows}:
-        counted = [i for i, row in enumerate(rows) if row.article == article and _counts(row)]
+        counted = [i for i, row in enumerate(rows) if row.article == article and row.prediction.sentence.counted]
         if counted:
             low, high = prediction_interval(outlet[counted], [rows[i].prediction.sentence.paragraph for i in counted])
             share = 100 * float(np.mean([rows[i].outlets_own for i in counted]))
             inside.append(low - 1e-9 <= share <= high + 1e-9)
     return float(np.mean(inside))
-
-
-def _counts(row: NewsRow) -> bool:
-    sentence = row.prediction.sentence
-    return sentence.voice != "quoted" or (sentence.loaded_verb and sentence.has_outlet_words)
 
 
 def checked(values: dict[str, Any]) -> dict[str, Any]:

@@ -132,9 +132,8 @@ def near_duplicates(texts: Sequence[str], others: Sequence[str], overlap: float 
     """
     exact = set(map(_squeezed, others))
     result = np.array([_squeezed(text) in exact for text in texts], dtype=bool)
-    rows, columns = _pairs(texts, others, overlap)
+    rows, _ = _pairs(texts, others, overlap)
     result[rows] = True
-    del columns
     return result
 
 

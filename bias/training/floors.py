@@ -72,10 +72,15 @@ def seed_figures(detector: Detector, seeds: Path) -> dict[str, float]:
 def digest_of(cases: Path, seeds: Path) -> str:
     """The sha256 over the names and contents of all files that the gate measures on."""
     total = hashlib.sha256()
-    for folder in (cases, seeds):
-        for path in sorted([*folder.rglob("*.json"), *folder.rglob("*.txt")]):
-            total.update(f"{folder.name}/{path.relative_to(folder).as_posix()}\0".encode())
-            total.update(path.read_bytes())
+    measured = [
+        cases / "sentences.json",
+        *(cases / "checklist").glob("*.json"),
+        *seeds.glob("*.json"),
+        *seeds.glob("*.txt"),
+    ]
+    for path in sorted(measured, key=lambda path: (path.parent.name, path.name)):
+        total.update(f"{path.parent.name}/{path.name}\0".encode())
+        total.update(path.read_bytes())
     return total.hexdigest()
 
 

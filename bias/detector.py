@@ -47,7 +47,8 @@ class Detector:
     def predict(self, sentences: Iterable[Sentence]) -> Iterator[Prediction]:
         """One prediction a sentence, in order and lazily.
 
-        A sentence with attributed quotes is read twice: as written, and with the quotes withheld.
+        A sentence with attributed quotes is read twice, as written and with the quotes withheld, unless nothing but a
+        plain attribution is left of it: that takes no side whatever the model thinks of its words.
         """
         kept, read = tee(sentences)
         results = self._encoder.encode(text for sentence in read for text in _texts(sentence))
@@ -78,7 +79,7 @@ class Detector:
 
 
 def _texts(sentence: Sentence) -> tuple[str, ...]:
-    if sentence.withheld and sentence.has_outlet_words:
+    if sentence.withheld and sentence.counted:
         return (sentence.text, sentence.outlet_text)
     return (sentence.text,)
 
@@ -88,7 +89,7 @@ def _prediction(sentence: Sentence, written: Encoded, withheld: Encoded | None) 
     reading = _reading(written, words)
     if withheld is not None:
         return Prediction(sentence, reading, _reading(withheld, _moved(sentence, withheld)))
-    return Prediction(sentence, reading, reading if sentence.has_outlet_words and not sentence.withheld else None)
+    return Prediction(sentence, reading, reading if sentence.counted and not sentence.withheld else None)
 
 
 def _reading(encoded: Encoded, words: Iterable[WordScore]) -> Reading:

@@ -118,7 +118,7 @@ class Prediction:
     """What the model says of one sentence, before any calibration, prior or threshold.
 
     `written` is for the sentence as written, `outlet` for the outlet's own words: the same value where nothing is
-    withheld, None where no word of the outlet is left.
+    withheld, None where the outlet says nothing beyond a plain attribution.
     """
 
     sentence: Sentence

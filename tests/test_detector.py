@@ -76,6 +76,13 @@ def test_a_string_is_read_like_any_text(tiny_detector: Detector) -> None:
     assert any("U+FFFD" in warning for warning in report.warnings)
 
 
+def test_a_plain_attribution_takes_no_side_and_a_loaded_one_is_read(tiny_folder: Path, recorder: Recorder) -> None:
+    text = '"We lost," the archbishop said in his homily. "We lost," he ranted.'
+    predictions = list(Detector(tiny_folder, encoder=recorder).predict(attribute(text, segment(text))))
+    assert [prediction.outlet is None for prediction in predictions] == [True, False]
+    assert recorder.read[-1] == '"..." he ranted.'
+
+
 def test_no_prediction_needs_all_sentences(tiny_folder: Path, recorder: Recorder) -> None:
     detector = Detector(tiny_folder, encoder=recorder)
 

@@ -60,7 +60,7 @@ def predict(
         if sentence.withheld:
             own = tuple(w for w in words if not any(a <= w.start and w.end <= b for a, b in sentence.withheld))
             outlet = Reading(logit(sentence.outlet_text), own, techniques)
-        predictions.append(Prediction(sentence, written, outlet if sentence.has_outlet_words else None))
+        predictions.append(Prediction(sentence, written, outlet if sentence.counted else None))
     return predictions
 
 
@@ -84,7 +84,7 @@ def test_quoted_speech_is_not_the_outlets() -> None:
     assert reckless.probability == reckless.outlet_probability == pytest.approx(sigmoid(4.0 - 2.0))
     said = by_text['"It is a shameless giveaway," Ann Smith said.']
     assert said.probability > 0.9
-    assert said.outlet_probability == pytest.approx(sigmoid(-3.0 - 3.0))
+    assert said.outlet_probability == 0.0
     assert said.label == "neutral"
     assert by_text['"A disgrace."'].outlet_probability == 0.0
     counted = [r.outlet_probability for r in made.sentences if r.sentence.counted]

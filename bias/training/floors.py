@@ -19,7 +19,8 @@ from bias.training.figures import flag_rates
 LOADED = ("loaded-plain", "loaded-sly", "insertion-loaded")
 """Groups of cases that are to be flagged; every other group is to be left alone."""
 
-SLACK = 1e-6
+SLACK = 1e-4
+"""Floors are kept to four decimals."""
 
 
 def read_cases(folder: Path) -> dict[str, list[str]]:

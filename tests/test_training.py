@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from bias.training.fitting import (
     log_odds_of,
     macro_f1_threshold,
 )
+from bias.training.folds import By, split
 from bias.training.model import IGNORED, BiasModel
 from bias.training.recipe import Recipe, Stage, read_recipe
 from bias.training.reference import Page, clean, quantiles, sample
@@ -238,6 +240,27 @@ def test_a_recipe_learns_and_picks_up_where_it_stopped(tmp_path: Path) -> None:
     assert model(**batch).sentence.tolist() == pytest.approx(again(**batch).sentence.tolist())
     loaded = BiasModel.from_pretrained(tmp_path / "run" / "stage-1").eval()
     assert loaded(**batch).sentence.shape == (5,)
+
+
+# Folds
+
+
+@pytest.mark.parametrize("by", ["article", "outlet"])
+def test_no_article_or_outlet_is_on_both_sides_of_a_fold(by: By) -> None:
+    babe = [
+        Example(f"Sentence {i} of the page {i // 3} tells of thing {i}.", "babe", float(i % 2), group=f"u{i // 3}")
+        for i in range(60)
+    ]
+    babe = [replace(example, outlet=f"o{i // 10}") for i, example in enumerate(babe)]
+    own = [Example(f"Own {i}.", "own", 0.0, group=f"pair-{i // 2}") for i in range(20)]
+    held_out = []
+    for train, held in split({"babe": babe, "own": own}, by, seed=1):
+        for name, key in (("babe", "group" if by == "article" else "outlet"), ("own", "group")):
+            sides = [{getattr(example, key) for example in part[name]} for part in (train, held)]
+            assert sides[0].isdisjoint(sides[1])
+            assert len(train[name]) + len(held[name]) == len({"babe": babe, "own": own}[name])
+        held_out += held["babe"]
+    assert sorted(e.text for e in held_out) == sorted(e.text for e in babe)
 
 
 # Fitting and measuring

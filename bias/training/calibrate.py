@@ -92,7 +92,7 @@ def fit_spans(rows: Iterable[OutOfFold]) -> dict[str, Any]:
     term = fit_logistic(terms, marked[known].astype(float), ("word", "sentence"))
     maps = {"token": token, "term": term}
     probabilities = word_probabilities(maps, words)
-    threshold, _ = best_f1_threshold(probabilities, marked)
+    threshold = best_f1_threshold(probabilities, marked)
     return {**maps, "technique": {"slope": 1.0, "intercept": 0.0}, "span_threshold": threshold}
 
 

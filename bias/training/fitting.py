@@ -108,12 +108,11 @@ def macro_f1_threshold(probabilities: Array, labels: Array) -> float:
     return float(max(grid, key=macro_f1))
 
 
-def best_f1_threshold(probabilities: Array, labels: Array) -> tuple[float, float]:
-    """The threshold with the highest F1 of the positive class, and that F1."""
+def best_f1_threshold(probabilities: Array, labels: Array) -> float:
+    """The threshold with the highest F1 of the positive class."""
     precision, recall, thresholds = precision_recall_curve(labels, probabilities)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-    best = int(np.argmax(f1[:-1]))
-    return float(thresholds[best]), float(f1[best])
+    return float(thresholds[np.argmax(f1[:-1])])
 
 
 def development_curve(log_odds: Array, labels: Array) -> dict[str, Any]:

@@ -68,8 +68,9 @@ def cross_validate(recipe: Recipe, data: Data, first_stage: Path, by: By, folder
     `first_stage` is the model after stage 1, which must have been trained apart from BABE. Each fold's predictions are
     kept in `folder`, so an interrupted run goes on. Returns the path of all predictions (JSONL of `OutOfFold`).
     """
+    shared = choose(recipe.stages[0], data, recipe.seed)
     tasks = [
-        (recipe, train, held, first_stage, folder / f"{by}-{number}", number)
+        (recipe, shared, train, held, first_stage, folder / f"{by}-{number}", number)
         for number, (train, held) in enumerate(split(data, by, recipe.seed))
     ]
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -82,7 +83,14 @@ def cross_validate(recipe: Recipe, data: Data, first_stage: Path, by: By, folder
 
 
 def _run_fold(
-    recipe: Recipe, train: Data, held: Data, first_stage: Path, folder: Path, number: int, threads: int
+    recipe: Recipe,
+    shared: Sequence[Example],
+    train: Data,
+    held: Data,
+    first_stage: Path,
+    folder: Path,
+    number: int,
+    threads: int,
 ) -> Path:
     torch.set_num_threads(threads)
     path = folder / "predictions.jsonl"
@@ -91,7 +99,7 @@ def _run_fold(
     model = run_recipe(recipe, train, first_stage, folder, first=1)
     tokenizer = load_tokenizer(first_stage, recipe.max_tokens)
     write_folder(folder / "model", model, tokenizer, name=recipe.name, version="0", base=recipe.base)
-    fitted = _baselines([e for stage in recipe.stages for e in choose(stage, train, recipe.seed)])
+    fitted = _baselines([*shared, *(e for stage in recipe.stages[1:] for e in choose(stage, train, recipe.seed))])
     examples = [example for part in held.values() for example in part]
     groups = dict(zip((e.text for e in examples), article_groups(examples), strict=True))
     predictions = Detector(folder / "model", threads=threads).predict(as_sentence(e.text) for e in examples)

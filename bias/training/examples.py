@@ -22,7 +22,8 @@ class Example:
     """One labelled sentence; whatever is None is not known and takes no part in the loss.
 
     `label` and `opinion` run from 0 to 1 and may be soft. `spans` are the loaded words (code-point offsets).
-    `outlet_label` is the label of the outlet's own words where someone gave one. `group` is the article.
+    `outlet_label` is the label of the outlet's own words where someone gave one. `votes` is (annotators who called it
+    opinionated, annotators). `group` is the article. `place` is where it was read ("mine.csv:12").
     """
 
     text: str
@@ -32,11 +33,13 @@ class Example:
     spans: Offsets | None = None
     opinion: float | None = None
     techniques: tuple[tuple[Category, float], ...] = ()
+    votes: tuple[int, int] | None = None
     group: str = ""
     outlet: str = ""
     leaning: str = ""
     topic: str = ""
     weight: float = 1.0
+    place: str = ""
 
 
 def withhold(example: Example) -> tuple[Example, ...]:

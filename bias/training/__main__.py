@@ -17,7 +17,7 @@ from bias.training import reference as corpus
 from bias.training.basil import read_basil
 from bias.training.card import save_figures, write_card
 from bias.training.examples import Example
-from bias.training.folder import update_manifest, write_folder
+from bias.training.folder import LICENSE, update_manifest, write_folder
 from bias.training.folds import By, cross_validate, read_out_of_fold
 from bias.training.model import BiasModel
 from bias.training.recipe import Recipe, read_recipe
@@ -54,7 +54,7 @@ def train(
     plan = read_recipe(recipe)
     model = run_recipe(plan, _load(plan, data), base, work / plan.name)
     tokenizer = load_tokenizer(base, plan.max_tokens)
-    write_folder(output, model, tokenizer, name=plan.name, version=version, base=plan.base)
+    write_folder(output, model, tokenizer, name=plan.name, version=version, base=plan.base, license=LICENSE)
     typer.echo(f"wrote {output}; calibrate it before use")
 
 

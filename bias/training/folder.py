@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 
-from bias.modelfolder import FORMAT, MANIFEST, TOKENIZER, TRAINABLE, WEIGHTS, digest
+from bias.errors import OutputError
+from bias.modelfolder import (
+    FORMAT,
+    MANIFEST,
+    TOKENIZER,
+    TRAINABLE,
+    WEIGHTS,
+    ModelFolder,
+    digest,
+    open_model,
+    verify_file,
+)
 from bias.output import atomic_write
 from bias.training.export import Precision, export_fp32, quantise
 from bias.training.model import BiasModel
 from bias.types import CATEGORIES
 
 LICENSE = "weights: non-commercial use only (trained on BABE, CC BY-NC-SA 4.0, and research sets); code: Apache-2.0"
+"""The terms of the shipped weights, and of nobody else's."""
+
+NOT_STATED = "not stated"
+"""The terms of a model whose maker gave none."""
+
+INHERITED = "inherited from "
+"""Before the name of the model whose terms go on."""
+
+CONFIG = "config.json"
+
 WINDOW = 256
 """Tokens that the engine reads at once; longer sentences are read in overlapping windows."""
 
@@ -47,10 +71,17 @@ def write_folder(
     name: str,
     version: str,
     base: str,
+    license: str = NOT_STATED,
     precision: Precision = "int8",
     samples: Sequence[Sequence[int]] = (),
 ) -> None:
-    """Export the model into `folder`, uncalibrated and with no reference; `update_manifest` adds those."""
+    """Export the model into `folder`, uncalibrated and with no reference; `update_manifest` adds those.
+
+    Args:
+        license: the terms of the weights in a line; `license_of` gives those of weights that were trained on from
+            others.
+        samples: token ids, for `int8-static` alone (see `quantise`).
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         exact = Path(scratch) / "fp32.onnx"
@@ -64,7 +95,7 @@ def write_folder(
         "format": FORMAT,
         "name": name,
         "version": version,
-        "license": LICENSE,
+        "license": license,
         "base": base,
         "max_tokens": WINDOW,
         "precision": precision,
@@ -74,6 +105,19 @@ def write_folder(
     write_manifest(folder, manifest)
 
 
+def license_of(start: ModelFolder | None, stated: str | None = None) -> str:
+    """The terms of weights trained on from those of a model folder (None: from no such folder).
+
+    What was learned from data under some terms stays in the weights that training began from, so their terms go on to
+    all that descends from them; `stated` are the terms that the user gives for what was added.
+    """
+    added = (stated or "").strip()
+    if start is None or start.license == NOT_STATED:
+        return added or NOT_STATED
+    origin = start.license if INHERITED in start.license else f"{start.license}; {INHERITED}{start.info.name}"
+    return f"{origin}; for what was added: {added}" if added and added not in origin else origin
+
+
 def save_trainable(model: BiasModel, folder: Path) -> None:
     """The weights in fp16 with the configuration, to train on from."""
     parameters = {name: value.detach().to(torch.float16).contiguous() for name, value in model.state_dict().items()}
@@ -81,15 +125,88 @@ def save_trainable(model: BiasModel, folder: Path) -> None:
     model.save_pretrained(folder, state_dict=parameters)
 
 
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The content of bias.json as it is; `open_model` is what checks it."""
+    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
+    return manifest
+
+
 def update_manifest(folder: Path, **values: Any) -> None:
-    """Replace keys of bias.json."""
-    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-    write_manifest(folder, {**manifest, **values})
+    """Replace keys of bias.json, atomically; the digests stay, so a weights file that was changed stays found out."""
+    _write(folder, {**read_manifest(folder), **values})
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write bias.json with the size and sha256 of every weights file as it is now."""
-    names = [name for name in (WEIGHTS, TOKENIZER, TRAINABLE, "config.json") if (folder / name).is_file()]
+    names = [name for name in (WEIGHTS, TOKENIZER, TRAINABLE, CONFIG) if (folder / name).is_file()]
     files = {name: {"bytes": (folder / name).stat().st_size, "sha256": digest(folder / name)} for name in names}
+    _write(folder, {**manifest, "files": files})
+
+
+def _write(folder: Path, manifest: Mapping[str, Any]) -> None:
     with atomic_write(folder / MANIFEST) as file:
-        file.write(json.dumps({**manifest, "files": files}, indent=1, ensure_ascii=False) + "\n")
+        file.write(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    open_model.cache_clear()
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A folder to write a model into, which becomes `target` once the block ends, and never does if the block raises.
+
+    It lies beside the target, is opened as a model (every digest checked), synced, and renamed.
+
+    Raises:
+        OutputError: the target exists (an empty folder may), or cannot be written.
+        ModelError: what was written is no valid model folder.
+    """
+    refuse_existing(target)
+    try:
+        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {_reason(error, target)}") from error
+    try:
+        yield scratch
+        for name, described in open_model(scratch).manifest["files"].items():
+            verify_file(scratch / name, described)
+        try:
+            scratch.chmod(0o777 & ~_umask())  # a temporary folder is its maker's alone
+            for path in (*scratch.iterdir(), scratch):
+                _sync(path)
+            scratch.rename(target)
+            _sync(target.parent)
+        except OSError as error:
+            raise OutputError(f"cannot write {target}: {_reason(error, target)}") from error
+    finally:
+        open_model.cache_clear()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def refuse_existing(target: Path) -> None:
+    """Refuse to write a model over anything.
+
+    Raises:
+        OutputError: the target exists and is no empty folder.
+    """
+    if target.is_symlink() or (target.exists() and not (target.is_dir() and not any(target.iterdir()))):
+        raise OutputError(f"cannot write {target}: it exists; give another folder or remove it first")
+
+
+def _reason(error: OSError, target: Path) -> str:
+    missing = isinstance(error, FileNotFoundError)
+    return f"there is no folder {target.parent}" if missing else (error.strerror or str(error)).lower()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync(path: Path) -> None:
+    """Bring a file or folder to the disk, where the system can: Windows cannot for folders."""
+    with suppress(PermissionError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -13,6 +13,7 @@ from bias.modelfolder import open_model
 from bias.training import calibrate as calibration
 from bias.training import figures as measures
 from bias.training import floors as gate
+from bias.training import newsmap
 from bias.training import reference as corpus
 from bias.training.basil import read_basil
 from bias.training.card import save_figures, write_card
@@ -77,8 +78,8 @@ def folds(
 def calibrate_model(data: Data, model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK) -> None:
     """Fit the maps and thresholds on the folds' predictions (balanced, spans) and on BASIL (news)."""
     values = calibration.fit_balanced(read_out_of_fold(work / "folds" / "article.jsonl"))
-    rows = calibration.read_news(Detector(model), read_basil(data / "basil_dev.jsonl"))
-    values["news"] = calibration.fit_news(rows)
+    rows = newsmap.read_news(Detector(model), read_basil(data / "basil_dev.jsonl"))
+    values["news"] = newsmap.fit_news(rows)
     update_manifest(model, calibration=calibration.checked(values))
     open_model.cache_clear()
     typer.echo(f"calibrated {model}: {json.dumps({k: v for k, v in values.items() if k != 'curve'}, indent=1)}")
@@ -131,14 +132,14 @@ def figures(
 @app.command()
 def news(data: Data, model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK) -> None:
     """Figures of the news prior on BASIL's whole articles, each event by maps fitted on the others."""
-    rows = calibration.read_news(Detector(model), read_basil(data / "basil_dev.jsonl"))
+    rows = newsmap.read_news(Detector(model), read_basil(data / "basil_dev.jsonl"))
     counts = {
         "articles": len({row.article for row in rows}),
         "sentences": len(rows),
         "written": sum(row.written for row in rows),
         "outlets_own": sum(row.outlets_own for row in rows),
     }
-    _report(work, "news", {**counts, **calibration.cross_fitted_news(rows)})
+    _report(work, "news", {**counts, **newsmap.cross_fitted_news(rows)})
 
 
 @app.command()

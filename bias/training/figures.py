@@ -17,7 +17,6 @@ from bias.detector import Detector
 from bias.encoder import OnnxEncoder
 from bias.modelfolder import TOKENIZER, WEIGHTS
 from bias.scoring import sentence_result
-from bias.training.calibrate import fit_spans, marked_words, word_probabilities
 from bias.training.evaluation import (
     MEASURES,
     Array,
@@ -32,6 +31,7 @@ from bias.training.export import Precision, export_fp32, quantise
 from bias.training.fitting import apply_platt, fit_platt, macro_f1_threshold
 from bias.training.folds import OutOfFold
 from bias.training.model import BiasModel
+from bias.training.wordmaps import fit_spans, marked_words, word_probabilities
 
 METHODS: Mapping[str, Callable[[OutOfFold], float]] = {
     "newsbias": lambda row: row.logit,

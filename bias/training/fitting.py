@@ -19,6 +19,9 @@ WEAK = 1e3
 RIDGE = 10.0
 """Strength of the ridge on standardised weights: as if a few more sentences had no evidence either way."""
 
+SLOPE_RIDGE = 1.0
+"""Strength of the pull of a slope to 1, the logits at face value: nothing beside some dozens of sentences."""
+
 POINTS = 101
 
 
@@ -35,6 +38,40 @@ def fit_platt(logits: Array, labels: Array, share: float | None = None) -> dict[
         weights = np.where(labels == 1, share / labels.mean(), (1 - share) / (1 - labels.mean()))
     fitted = LogisticRegression(C=WEAK).fit(logits[:, None], labels, sample_weight=weights)
     return {"slope": float(fitted.coef_[0, 0]), "intercept": float(fitted.intercept_[0])}
+
+
+def fit_scaling(logits: Array, labels: Array, share: float | None = None, intercept: bool = True) -> dict[str, float]:
+    """Platt's map for a set of any size: {"slope", "intercept"}; without an intercept, temperature scaling.
+
+    Temperature scaling (Guo et al. 2017) divides the logits by one number: the slope is its inverse. Where a few
+    sentences are parted without fault the likelihood rises with the slope for ever. So the targets are smoothed as
+    Platt (1999) has it, which bounds the probabilities, and a Gaussian prior draws the slope to 1, which bounds it
+    where the logits hardly differ. It is never negative: at 0 the model tells nothing.
+
+    Args:
+        logits: shape (n,).
+        labels: shape (n,), from 0 to 1; one of 0.7 counts as 0.7 positive and 0.3 negative sentences. Some of each.
+        share: weight the two classes as if this share of the sentences were positive; None leaves them as they are.
+        intercept: fit one, or hold it at 0.
+    """
+    positives, negatives = labels.sum(), (1 - labels).sum()
+    weights = (1.0, 1.0)
+    if share is not None:
+        weights = (share * len(labels) / positives, (1 - share) * len(labels) / negatives)
+    of_positive, of_negative = weights[0] * labels, weights[1] * (1 - labels)
+    target = of_positive * (positives + 1) / (positives + 2) + of_negative / (negatives + 2)
+    mass = of_positive + of_negative
+
+    def loss(found: Array) -> tuple[float, Array]:
+        slope, constant = found
+        log_odds = slope * logits + constant
+        value = mass @ np.logaddexp(0, log_odds) - target @ log_odds + 0.5 * SLOPE_RIDGE * (slope - 1) ** 2
+        error = mass * expit(log_odds) - target
+        return float(value), np.array([error @ logits + SLOPE_RIDGE * (slope - 1), error.sum()])
+
+    bounds = [(0.0, None), (None, None) if intercept else (0.0, 0.0)]
+    slope, constant = minimize(loss, np.array([1.0, 0.0]), jac=True, bounds=bounds, method="L-BFGS-B").x
+    return {"slope": float(slope), "intercept": float(constant)}
 
 
 def fit_intercept(logits: Array, labels: Array, slope: float) -> dict[str, float]:
@@ -116,10 +153,10 @@ def best_f1_threshold(probabilities: Array, labels: Array) -> float:
 
 
 def development_curve(log_odds: Array, labels: Array) -> dict[str, Any]:
-    """True and false positive rates at `POINTS` thresholds, as bias.json stores them."""
+    """True and false positive rates at `POINTS` thresholds, as bias.json stores them. Labels run from 0 to 1."""
     cuts = np.quantile(log_odds, np.linspace(0, 1, POINTS))
     rates = {
-        name: [round(float((log_odds[labels == label] >= cut).mean()), 4) for cut in cuts]
-        for name, label in (("true_positive_rate", 1), ("false_positive_rate", 0))
+        name: [round(float(mass[log_odds >= cut].sum() / mass.sum()), 4) for cut in cuts]
+        for name, mass in (("true_positive_rate", labels), ("false_positive_rate", 1 - labels))
     }
     return {"log_odds": [round(float(cut), 4) for cut in cuts], **rates}

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +72,16 @@ def write_folder(
     name: str,
     version: str,
     base: str,
-    license: str = NOT_STATED,
+    license: str | None = None,
+    start: ModelFolder | None = None,
     precision: Precision = "int8",
     samples: Sequence[Sequence[int]] = (),
 ) -> None:
     """Export the model into `folder`, uncalibrated and with no reference; `update_manifest` adds those.
 
     Args:
-        license: the terms of the weights in a line; `license_of` gives those of weights that were trained on from
-            others.
+        license: the terms that the maker gives, in a line.
+        start: the model folder whose weights training began from; its terms go on (`license_of`).
         samples: token ids, for `int8-static` alone (see `quantise`).
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,8 +97,9 @@ def write_folder(
         "format": FORMAT,
         "name": name,
         "version": version,
-        "license": license,
+        "license": license_of(start, license),
         "base": base,
+        **({"start": asdict(start.info)} if start else {}),
         "max_tokens": WINDOW,
         "precision": precision,
         "categories": list(CATEGORIES),

@@ -133,8 +133,8 @@ def near_duplicates(texts: Sequence[str], others: Sequence[str], overlap: float 
 
     Shape: (texts,), bool. Texts of fewer than three words match only when they are equal.
     """
-    exact = set(map(_squeezed, others))
-    result = np.array([_squeezed(text) in exact for text in texts], dtype=bool)
+    exact = set(map(squeezed, others))
+    result = np.array([squeezed(text) in exact for text in texts], dtype=bool)
     rows, _ = _pairs(texts, others, overlap)
     result[rows] = True
     return result
@@ -150,7 +150,7 @@ def article_groups(examples: Sequence[Example], overlap: float = 0.5) -> list[st
     first: dict[str, int] = {}
     links = [(i, first.setdefault(example.group, i)) for i, example in enumerate(examples) if example.group]
     same: dict[str, int] = {}
-    links += [(i, same.setdefault(_squeezed(text), i)) for i, text in enumerate(texts)]
+    links += [(i, same.setdefault(squeezed(text), i)) for i, text in enumerate(texts)]
     i = np.concatenate([rows, [a for a, _ in links]]).astype(int)
     j = np.concatenate([columns, [b for _, b in links]]).astype(int)
     graph = csr_matrix((np.ones(len(i)), (i, j)), shape=(len(texts), len(texts)))
@@ -168,5 +168,6 @@ def _pairs(texts: Sequence[str], others: Sequence[str], overlap: float) -> tuple
     return shared.row[close], shared.col[close]
 
 
-def _squeezed(text: str) -> str:
+def squeezed(text: str) -> str:
+    """The text in lower case with a space for whatever is neither letter nor digit; the same for mere repeats."""
     return re.sub(r"\W+", " ", text.casefold()).strip()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bias.cli.streams import complain
+from bias.cli.streams import note
+from bias.errors import MissingExtraError
+from bias.files import MAX_BYTES, ErrorsMode
 
 if TYPE_CHECKING:
-    from bias.training.readers import Labels, Loaded
+    from bias.training.readers import Columns, DataFile, Labels, Loaded
     from bias.training.splits import Duplicates
 
 _READING = "Reading"
@@ -81,43 +85,58 @@ DataFolder = Annotated[
 ]
 
 
+@contextmanager
+def needs_training(what: str) -> Iterator[None]:
+    """Around imports of the packages that training needs.
+
+    Raises:
+        MissingExtraError: one is not installed; `what` is what asks for it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "bias":
+            raise  # a fault of ours, not a package that is missing
+        raise MissingExtraError(what, "train") from error
+
+
+def columns_of(
+    text: str = "text",
+    label: str = "label",
+    spans: str | None = None,
+    votes: str | None = None,
+    group: str | None = None,
+    outlet: str | None = None,
+    leaning: str | None = None,
+    topic: str | None = None,
+    weight: str | None = None,
+    outlet_label: str | None = None,
+    opinion: str | None = None,
+) -> Columns:
+    """The columns that the options name.
+
+    Raises:
+        MissingExtraError: the packages for training are not installed.
+    """
+    with needs_training("reading labelled data"):
+        from bias.training.readers import Columns
+    return Columns(text, label, spans, votes, group, outlet, leaning, topic, weight, outlet_label, opinion)
+
+
 def read_data(
-    data: list[str],
+    data: Sequence[str],
+    columns: Columns,
     *,
-    text_column: str = "text",
-    label_column: str = "label",
-    spans_column: str | None = None,
-    votes_column: str | None = None,
-    group_column: str | None = None,
-    outlet_column: str | None = None,
-    leaning_column: str | None = None,
-    topic_column: str | None = None,
-    weight_column: str | None = None,
-    outlet_label_column: str | None = None,
-    opinion_column: str | None = None,
     positive: str | None = None,
     data_folder: Path | None = None,
     encoding: str = "utf-8",
-    errors: Literal["strict", "replace"] = "strict",
-    max_bytes: int = 20_000_000,
+    errors: ErrorsMode = "strict",
+    max_bytes: int = MAX_BYTES,
     labels: Labels = "required",
 ) -> Loaded:
-    """Read what the options ask for; see `bias.training.readers.load_data` for the errors."""
-    from bias.training.readers import Columns, load_data
+    """Read what the options ask for; the errors are those of `bias.training.readers.load_data`."""
+    from bias.training.readers import load_data
 
-    columns = Columns(
-        text=text_column,
-        label=label_column,
-        spans=spans_column,
-        votes=votes_column,
-        group=group_column,
-        outlet=outlet_column,
-        leaning=leaning_column,
-        topic=topic_column,
-        weight=weight_column,
-        outlet_label=outlet_label_column,
-        opinion=opinion_column,
-    )
     return load_data(
         data,
         columns,
@@ -132,31 +151,33 @@ def read_data(
 
 def print_notes(loaded: Loaded, duplicates: Duplicates | None = None) -> None:
     """Say on standard error what was read, what was left out, and what a person has to settle."""
-    for line in notes(loaded, duplicates):
-        complain(line)
+    note_files(loaded.files)
+    if duplicates is not None:
+        note_duplicates(duplicates)
 
 
-def notes(loaded: Loaded, duplicates: Duplicates | None = None) -> list[str]:
-    """The lines that `print_notes` prints."""
-    lines = []
-    for file in loaded.files:
+def note_files(files: Sequence[DataFile]) -> None:
+    """Say on standard error what was read of each file."""
+    for file in files:
         line = f"{file.name}: {_count(file.rows, 'row')}"
         line += f" of weight {file.weight:g}" if file.weight != 1 else ""
         line += f", {file.unlabelled:,} without a label" if file.unlabelled else ""
-        line += f"; {_count(file.missed, 'word')} given as spans not found in their texts" if file.missed else ""
-        lines.append(line)
-    if duplicates is None:
-        return lines
+        line += f", {_count(file.missed, 'span')} whose words are not in the text" if file.missed else ""
+        note(line)
+
+
+def note_duplicates(duplicates: Duplicates) -> None:
+    """Say on standard error which rows were left out for others of the same text, and where they stand."""
     if duplicates.repeated:
-        shown = [f"{again} repeats {first}" for again, first in duplicates.repeated]
-        lines.append(f"{_count(len(shown), 'repeat')} left out: {_first(shown)}")
+        places = [f"{again} (as {first})" for again, first in duplicates.repeated]
+        note(f"left out {_count(len(places), 'repeat')}: {_first(places)}")
     if duplicates.conflicting:
-        shown = [" and ".join(conflict.places) for conflict in duplicates.conflicting]
-        lines.append(f"{_count(len(shown), 'text')} with labels that contradict each other left out: {_first(shown)}")
-    return lines
+        places = [" and ".join(conflict.places) for conflict in duplicates.conflicting]
+        texts = _count(len(places), "text")
+        note(f"left out {texts} with labels that contradict each other, for you to settle: {_first(places)}")
 
 
-def _first(items: list[str]) -> str:
+def _first(items: Sequence[str]) -> str:
     more = f"; and {len(items) - _MANY:,} more" if len(items) > _MANY else ""
     return "; ".join(items[:_MANY]) + more
 

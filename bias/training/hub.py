@@ -13,6 +13,8 @@ from bias.errors import DataError, MissingExtraError
 
 _NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)?", re.ASCII)
 _HUB = "https://huggingface.co"
+_ALSO = {"dev": "validation", "development": "validation", "validation": "dev"}
+"""Another name that authors give a part."""
 _AS_A_FILE = "get it as a .csv, .jsonl or .parquet file and name that instead"
 
 
@@ -31,7 +33,13 @@ def hub_rows(name: str, part: str) -> list[dict[str, Any]]:
     except ImportError as error:
         raise MissingExtraError("reading data sets of the hub", "train") from error
     try:
-        return [dict(row) for row in load_dataset(name, split=part)]
+        try:
+            rows = load_dataset(name, split=part)
+        except ValueError:
+            if part not in _ALSO:
+                raise
+            rows = load_dataset(name, split=_ALSO[part])
+        return [dict(row) for row in rows]
     except Exception as error:  # of many libraries; all end as one line
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{name} (part {part}) could not be had from the hub: {reason}; {_AS_A_FILE}") from error

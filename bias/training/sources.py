@@ -5,7 +5,7 @@ None of the public sets is part of this project; `SOURCES` says where each is to
 
 from __future__ import annotations
 
-import csv
+import ast
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bias.errors import DataError
+from bias.tables import iter_rows
 from bias.training.cells import vote_counts
 from bias.training.examples import Example, Offsets, find_words
 from bias.training.hub import hub_rows
@@ -83,9 +84,7 @@ def read_babe(path: Path) -> list[Example]:
 def _babe(rows: Iterable[Mapping[str, Any]]) -> Iterator[Example]:
     for row in rows:
         label = float(row["label"])
-        words = row.get("biased_words") or []
-        words = json.loads(words) if isinstance(words, str) else words
-        spans: Offsets | None = () if label == 0 else find_words(row["text"], words) or None
+        spans: Offsets | None = () if label == 0 else find_words(row["text"], _list(row.get("biased_words"))) or None
         yield Example(
             text=row["text"],
             source="babe",
@@ -98,6 +97,16 @@ def _babe(rows: Iterable[Mapping[str, Any]]) -> Iterator[Example]:
             leaning=row.get("leaning") or row.get("type") or "",
             topic=row.get("topic") or "",
         )
+
+
+def _list(value: Any) -> list[str]:
+    """A list, or the text of one in JSON or in Python's writing (as the authors' own files have it)."""
+    if isinstance(value, str) and value:
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = ast.literal_eval(value)
+    return list(value or ())
 
 
 def _anno_lexical(rows: Iterable[Mapping[str, Any]]) -> Iterator[Example]:
@@ -166,13 +175,7 @@ def _own(row: dict[str, Any]) -> Example:
 
 
 def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    if path.suffix == ".csv":
-        with path.open(encoding="utf-8", newline="") as file:
-            yield from csv.DictReader(file)
-    else:
-        from datasets import Dataset
-
-        yield from Dataset.from_parquet(str(path), keep_in_memory=True)
+    return (row for _, row in iter_rows(path))
 
 
 _BABE = "mediabiasgroup/BABE"
@@ -238,7 +241,7 @@ def read_named(name: str, folder: Path | None) -> tuple[list[Example], str]:
             except DataError as error:
                 raise DataError(f"{_missing(name, folder)}, and {error}") from error
             examples, sha256 = list(source.examples(rows)), digest_of_rows(rows)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, SyntaxError, AttributeError) as error:
         raise DataError(f"{name}: {path or source.where} is not in the form of this set: {error!r}") from error
     return [replace(example, place=f"{name}:{number}") for number, example in enumerate(examples, 1)], sha256
 

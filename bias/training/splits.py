@@ -54,6 +54,14 @@ class Duplicates:
     repeated: tuple[tuple[str, str], ...] = ()
     conflicting: tuple[Conflict, ...] = ()
 
+    def counts(self) -> dict[str, int]:
+        """How many examples were left out as repeats, and how many texts (with how many examples) as conflicts."""
+        return {
+            "repeated": len(self.repeated),
+            "conflicting": len(self.conflicting),
+            "in_conflict": sum(len(conflict.places) for conflict in self.conflicting),
+        }
+
 
 def remove_duplicates(examples: Sequence[Example]) -> tuple[list[Example], Duplicates]:
     """The examples without repeats of a text: the first of those that agree, none of those that contradict each other.
@@ -151,7 +159,7 @@ def split(
     for article, part in zip(articles, where, strict=True):
         rank[article] = min(rank.get(article, len(_PARTS)), _PARTS.index(part))
     parts: dict[Part, list[Example]] = {part: [] for part in _PARTS}
-    left_out = []
+    left_out: list[Example] = []
     for example, article, part in zip(examples, articles, where, strict=True):
         (parts[part] if _PARTS[rank[article]] == part else left_out).append(example)
     _check(parts, shares, by, len(set(keys)))

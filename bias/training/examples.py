@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
-from sklearn.feature_extraction.text import HashingVectorizer
 
 from bias.quotation import attribute
+from bias.training.repeats import links, repeats, squeezed
 from bias.types import WITHHELD, Category, Sentence
 
 Offsets = tuple[tuple[int, int], ...]
@@ -122,22 +122,15 @@ def find_words(text: str, words: Iterable[str]) -> Offsets:
     return tuple(merged)
 
 
-def _shingles(texts: Sequence[str]) -> csr_matrix:
-    """Binary word trigrams by hashing. Shape: (texts, 2**20)."""
-    hashing = HashingVectorizer(ngram_range=(3, 3), binary=True, norm=None, token_pattern=r"\w+", n_features=2**20)
-    return csr_matrix(hashing.transform(texts))
-
-
 def near_duplicates(texts: Sequence[str], others: Sequence[str], overlap: float = 0.5) -> np.ndarray:
     """Which texts share that part or more of their word trigrams (of the shorter side) with one of the others.
 
     Shape: (texts,), bool. Texts of fewer than three words match only when they are equal.
     """
     exact = set(map(squeezed, others))
-    result = np.array([squeezed(text) in exact for text in texts], dtype=bool)
-    rows, _ = _pairs(texts, others, overlap)
-    result[rows] = True
-    return result
+    near = repeats(texts, others, overlap)
+    near[[squeezed(text) in exact for text in texts]] = True
+    return near
 
 
 def article_groups(examples: Sequence[Example], overlap: float = 0.5) -> list[str]:
@@ -145,29 +138,16 @@ def article_groups(examples: Sequence[Example], overlap: float = 0.5) -> list[st
 
     Returns one key an example; equal keys must never be on both sides of a split.
     """
-    texts = [example.text for example in examples]
-    rows, columns = _pairs(texts, texts, overlap)
-    first: dict[str, int] = {}
-    links = [(i, first.setdefault(example.group, i)) for i, example in enumerate(examples) if example.group]
-    same: dict[str, int] = {}
-    links += [(i, same.setdefault(squeezed(text), i)) for i, text in enumerate(texts)]
-    i = np.concatenate([rows, [a for a, _ in links]]).astype(int)
-    j = np.concatenate([columns, [b for _, b in links]]).astype(int)
-    graph = csr_matrix((np.ones(len(i)), (i, j)), shape=(len(texts), len(texts)))
+    distinct: dict[str, int] = {}
+    text_of = np.array([distinct.setdefault(squeezed(e.text), len(distinct)) for e in examples], dtype=int)
+    groups: dict[str, int] = {}
+    group_of = [groups.setdefault(e.group, len(groups)) if e.group else -1 for e in examples]
+    # Nodes of the graph: the distinct texts, then the groups.
+    linked = [(text, len(distinct) + group) for text, group in zip(text_of, group_of, strict=True) if group >= 0]
+    rows, columns = links(list(distinct), overlap) if distinct else (np.zeros(0, int), np.zeros(0, int))
+    i = np.concatenate([rows, [a for a, _ in linked]]).astype(int)
+    j = np.concatenate([columns, [b for _, b in linked]]).astype(int)
+    nodes = len(distinct) + len(groups)
+    graph = csr_matrix((np.ones(len(i)), (i, j)), shape=(nodes, nodes))
     _, components = connected_components(graph, directed=False)
-    return [f"g{component}" for component in components]
-
-
-def _pairs(texts: Sequence[str], others: Sequence[str], overlap: float) -> tuple[np.ndarray, np.ndarray]:
-    if not texts or not others:
-        return np.zeros(0, int), np.zeros(0, int)
-    a, b = _shingles(texts), _shingles(others)
-    shared = (a @ b.T).tocoo()
-    shorter = np.minimum(a.getnnz(axis=1)[shared.row], b.getnnz(axis=1)[shared.col])
-    close = shared.data >= overlap * np.maximum(shorter, 1)
-    return shared.row[close], shared.col[close]
-
-
-def squeezed(text: str) -> str:
-    """The text in lower case with a space for whatever is neither letter nor digit; the same for mere repeats."""
-    return re.sub(r"\W+", " ", text.casefold()).strip()
+    return [f"g{component}" for component in components[text_of]]

@@ -11,7 +11,8 @@ from typing import Literal
 
 from bias.errors import DataError, ModelError, UsageError
 from bias.output import atomic_write
-from bias.training.examples import Example, article_groups, squeezed
+from bias.training.examples import Example, article_groups
+from bias.training.repeats import squeezed
 
 By = Literal["article", "outlet"]
 Part = Literal["train", "development", "test"]

@@ -10,11 +10,16 @@ import typer
 from typer.main import get_command
 
 from bias import __version__
+from bias.cli.audit import audit
+from bias.cli.calibrate import calibrate
+from bias.cli.evaluate import evaluate
+from bias.cli.export import export
 from bias.cli.info import info
 from bias.cli.predict import predict
 from bias.cli.score import score
 from bias.cli.status import ExitStatus, guarded
 from bias.cli.streams import complain, prepare
+from bias.cli.suggest import suggest
 
 EXAMPLES = """
 Examples:
@@ -38,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (score, predict, info):
+for command in (score, predict, info, evaluate, calibrate, export, audit, suggest):
     app.command()(guarded(command))
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from bias.detector import Detector
-from bias.modelfolder import open_model
 from bias.training import calibrate as calibration
+from bias.training import checklist, newsmap
 from bias.training import figures as measures
 from bias.training import floors as gate
-from bias.training import newsmap
 from bias.training import reference as corpus
 from bias.training.basil import read_basil
-from bias.training.card import save_figures, write_card
+from bias.training.card import save_figures, write_card, write_metrics
 from bias.training.examples import Example
 from bias.training.folder import LICENSE, update_manifest, write_folder
 from bias.training.folds import By, cross_validate, read_out_of_fold
@@ -35,6 +35,7 @@ Model = Annotated[Path, typer.Option("--model", help="Model folder.")]
 DEFAULT_RECIPE = Path("models/default/recipe.toml")
 DEFAULT_MODEL = Path("models/default")
 DEFAULT_WORK = Path("runs")
+REFERENCE = "US outlets, 2012 to 2020 (Baly et al. 2020)"
 
 
 def _load(recipe: Recipe, data: Path) -> dict[str, list[Example]]:
@@ -80,8 +81,8 @@ def calibrate_model(data: Data, model: Model = DEFAULT_MODEL, work: Work = DEFAU
     values = calibration.fit_balanced(read_out_of_fold(work / "folds" / "article.jsonl"))
     rows = newsmap.read_news(Detector(model), read_basil(data / "basil_dev.jsonl"))
     values["news"] = newsmap.fit_news(rows)
-    update_manifest(model, calibration=calibration.checked(values))
-    open_model.cache_clear()
+    record = {"news": {"articles": len({row.article for row in rows}), "sentences": len(rows)}}
+    update_manifest(model, calibration=calibration.checked(values), **{calibration.RECORD: record})
     typer.echo(f"calibrated {model}: {json.dumps({k: v for k, v in values.items() if k != 'curve'}, indent=1)}")
 
 
@@ -92,19 +93,16 @@ def reference(
     each: Annotated[int, typer.Option(help="Pages of every section and leaning at most.")] = 150,
 ) -> None:
     """Score a sample of the reference corpus and store its percentiles with the model."""
-    pages = corpus.sample(corpus.clean(read_pages(data / "news_articles.parquet")), each, seed=0)
-    scores: list[dict[str, float | None]] = []
-    with typer.progressbar(pages, label="scoring") as bar:
-        detector = Detector(model)
-        for page in bar:
-            scores += corpus.score_pages(detector, [page])
-    counts = {section: sum(page.section == section for page in pages) for section in corpus.SECTIONS}
-    described = (
-        f"{counts['news']} news and {counts['opinion']} opinion pages of US outlets, 2012 to 2020 "
-        "(Baly et al. 2020), leanings weighted equally"
+    found = corpus.make_reference(
+        Detector(model), corpus.read_pages(data / "news_articles.parquet"), REFERENCE, each=each, watch=_with_bar
     )
-    update_manifest(model, reference={"corpus": described, "quantiles": corpus.quantiles(pages, scores)})
-    typer.echo(described)
+    update_manifest(model, reference=found)
+    typer.echo(found["corpus"])
+
+
+def _with_bar(pages: Iterable[corpus.Page]) -> Iterator[corpus.Page]:
+    with typer.progressbar(list(pages), label="scoring") as bar:
+        yield from bar
 
 
 @app.command()
@@ -142,23 +140,30 @@ def news(data: Data, model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK) ->
     _report(work, "news", {**counts, **newsmap.cross_fitted_news(rows)})
 
 
+Checklist = Annotated[
+    Path | None, typer.Option("--checklist", help="Folder of behavioural tests; our own if not given.")
+]
+
+
 @app.command()
-def cases(model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK, folder: Path = Path("tests/cases")) -> None:
+def cases(model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK, folder: Checklist = None) -> None:
     """The share of our own behavioural cases that the model flags; none of them is trained on."""
-    _report(work, "cases", measures.flag_rates(Detector(model), gate.read_cases(folder)))
+    results = checklist.run_checklist(Detector(model), checklist.read_checklist(folder))
+    _report(work, "cases", checklist.flag_rates(results))
 
 
 @app.command()
 def floors(
     model: Model = DEFAULT_MODEL,
-    cases_folder: Annotated[Path, typer.Option("--cases", help="Folder of behavioural cases.")] = Path("tests/cases"),
+    folder: Checklist = None,
     seeds: Annotated[Path, typer.Option(help="Folder of seed articles with gold labels.")] = Path("seeds"),
     path: Annotated[Path, typer.Option("--floors", help="File of the floors.")] = Path("tests/floors.json"),
     lower: Annotated[str | None, typer.Option(metavar="REASON", help="Let floors fall, for this reason.")] = None,
 ) -> None:
     """Raise the floors of the quality gate to what the model reaches."""
-    measured = gate.measure(Detector(model), cases_folder, seeds)
-    fallen = gate.update(path, measured, gate.digest_of(cases_folder, seeds), lower)
+    tests = folder or checklist.own_checklist()
+    measured = gate.measure(Detector(model), tests, seeds)
+    fallen = gate.update(path, measured, gate.digest_of(tests, seeds), lower)
     if lower is not None:
         gate.note_reason(Path("CHANGELOG.md"), fallen, lower)
     typer.echo(path.read_text("utf-8"))
@@ -182,7 +187,8 @@ def precisions(
 @app.command()
 def card(model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK) -> None:
     """Write metrics.json and the model card from the figures in the work folder."""
-    write_card(model, work / "figures")
+    write_metrics(model, work / "figures")
+    write_card(model)
     typer.echo(f"wrote {model / 'metrics.json'} and {model / 'README.md'}")
 
 
@@ -190,17 +196,6 @@ def _report(work: Path, part: str, values: dict[str, Any]) -> None:
     path = work / "figures" / f"{part}.json"
     save_figures(path, values)
     typer.echo(path.read_text("utf-8"))
-
-
-def read_pages(path: Path) -> list[corpus.Page]:
-    """The pages of `news_articles.parquet` (Baly et al. 2020)."""
-    import pyarrow.parquet
-
-    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
-    return [
-        corpus.Page(row["text"], row["title"] or "", row["source"] or "", row["section"], row["leaning"])
-        for row in rows
-    ]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ model on labelled sentences kept apart from its training (`calibrate_on`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +29,7 @@ from bias.training.fitting import (
     fit_scaling,
     macro_f1_threshold,
 )
-from bias.training.folder import UNCALIBRATED, update_manifest
+from bias.training.folder import UNCALIBRATED, plain, update_manifest
 from bias.training.thresholds import choose_threshold, parse_rule
 from bias.training.wordmaps import FEWEST_WORDS, Read, fit_spans, fit_spans_if_known
 
@@ -97,7 +97,7 @@ class CalibrationReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The report ready for `json.dumps`, as bias.json holds it."""
-        result: dict[str, Any] = _rounded(asdict(self))
+        result: dict[str, Any] = plain(self)
         return result
 
 
@@ -280,14 +280,3 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
     for prior in PRIORS:
         calibration.prior(prior)
     return values
-
-
-def _rounded(value: Any) -> Any:
-    match value:
-        case float():
-            return round(value, 4)
-        case dict():
-            return {key: _rounded(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_rounded(item) for item in value]
-    return value

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from bias.modelfolder import (
     verify_file,
 )
 from bias.output import atomic_write
-from bias.training.export import Precision, export_fp32, quantise
+from bias.training.export import Precision, check_parity, export_fp32, quantise
 from bias.training.model import BiasModel
 from bias.types import CATEGORIES
 
@@ -45,6 +45,13 @@ CONFIG = "config.json"
 
 WINDOW = 256
 """Tokens that the engine reads at once; longer sentences are read in overlapping windows."""
+
+PARITY_TEXTS = (
+    "The council voted 7 to 4 on Tuesday to close the library on Mill Lane.",
+    'The minister, who never learns, called the plan "a shameless farce" and stormed out.',
+    "Prices rose by 2.1 % in May, the statistics office said.",
+)
+"""Sentences that torch and the exported file are compared on."""
 
 UNCALIBRATED: Mapping[str, Any] = {
     **{
@@ -73,39 +80,46 @@ def write_folder(
     version: str,
     base: str,
     license: str | None = None,
-    start: ModelFolder | None = None,
     precision: Precision = "int8",
     samples: Sequence[Sequence[int]] = (),
-) -> None:
+    exact: Path | None = None,
+) -> float:
     """Export the model into `folder`, uncalibrated and with no reference; `update_manifest` adds those.
 
     Args:
-        license: the terms that the maker gives, in a line.
-        start: the model folder whose weights training began from; its terms go on (`license_of`).
+        license: the terms of the weights in a line; `license_of` gives those of weights trained on from others.
         samples: token ids, for `int8-static` alone (see `quantise`).
+        exact: where to leave the fp32 file that the quantised one is made from; None is nowhere.
+
+    Returns:
+        How far a logit of the fp32 file lies from torch's (`check_parity`).
+
+    Raises:
+        ModelError: the encoder cannot be exported, or the exported file gives other logits.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        exact = Path(scratch) / "fp32.onnx"
+        exact = exact or Path(scratch) / "fp32.onnx"
         export_fp32(model, exact)
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        parity = check_parity(model, exact, tokenizer, PARITY_TEXTS)
         quantise(exact, folder / WEIGHTS, precision, samples)
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
     tokenizer.save(str(folder / TOKENIZER))
     save_trainable(model, folder)
     manifest = {
         "format": FORMAT,
         "name": name,
         "version": version,
-        "license": license_of(start, license),
+        "license": license or NOT_STATED,
         "base": base,
-        **({"start": asdict(start.info)} if start else {}),
-        "max_tokens": WINDOW,
+        "max_tokens": min(WINDOW, model.max_positions),
         "precision": precision,
         "categories": list(CATEGORIES),
         "calibration": UNCALIBRATED,
     }
     write_manifest(folder, manifest)
+    return parity
 
 
 def license_of(start: ModelFolder | None, stated: str | None = None) -> str:
@@ -126,6 +140,18 @@ def save_trainable(model: BiasModel, folder: Path) -> None:
     parameters = {name: value.detach().to(torch.float16).contiguous() for name, value in model.state_dict().items()}
     model.config.base.pop("_name_or_path", None)  # where the base lay on the machine that trained it
     model.save_pretrained(folder, state_dict=parameters)
+
+
+def plain(value: Any) -> Any:
+    """The value in the types of JSON, numbers to four digits: a `Figure` becomes {"value", "low", "high"}."""
+    match value:
+        case float():
+            return round(value, 4)
+        case Mapping():
+            return {key: plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+    return plain(asdict(value)) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -1,23 +1,34 @@
-"""Percentiles of the score among news pages and opinion pages of a reference corpus."""
+"""Percentiles of the score among news pages and opinion pages of a reference corpus: a table or a folder of pages."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bias.calibration import PRIORS
 from bias.detector import Detector
-from bias.errors import DataError
+from bias.errors import ColumnError, DataError, InputError
+from bias.files import MAX_BYTES
+from bias.modelfolder import ModelFolder
 from bias.quotation import attribute
+from bias.reading import ReadFailure, read_all
 from bias.scoring import make_report
 from bias.segmentation import segment
+from bias.tables import Row, iter_rows
 from bias.types import Article, QuotesMode
 
 SECTIONS = ("news", "opinion")
+FEWEST_PAGES = 20
+"""Pages of each section that percentiles ask for: fewer tell a rank to no better than five percent."""
+
+FEWEST_WORDS = 100
+"""Words that a page has at least."""
+
 MODES: tuple[QuotesMode, ...] = ("separate", "include")
 
 _OPINION = re.compile(
@@ -43,6 +54,41 @@ class Page:
     outlet: str = ""
 
 
+def read_pages(path: Path, *, encoding: str = "utf-8", max_bytes: int = MAX_BYTES) -> list[Page]:
+    """The pages of a table with the columns `text` and `section`, or of a folder with the folders news/ and opinion/.
+
+    A table may have `title`, `source`, `leaning` and `outlet` too. A folder's files are text, Markdown, HTML, or tables
+    of articles.
+
+    Raises:
+        InputError: a page or the table cannot be read.
+        DataError: a section is neither news nor opinion, or a folder is missing; the message names it.
+    """
+    if not path.is_dir():
+        return [_row_page(path, number, row) for number, row in iter_rows(path, encoding=encoding, max_bytes=max_bytes)]
+    missing = [section for section in SECTIONS if not (path / section).is_dir()]
+    if missing:
+        raise DataError(f"{path}: no folder {' and no folder '.join(missing)}; pages lie in news/ and opinion/")
+    pages = []
+    for section in SECTIONS:
+        for read in read_all([path / section], encoding=encoding, max_bytes=max_bytes):
+            if isinstance(read, ReadFailure):
+                raise InputError(f"{read.source}: {read.error}") from read.error
+            pages.append(Page(read.text, read.title or "", "", section, ""))
+    return pages
+
+
+def _row_page(path: Path, number: int, row: Row) -> Page:
+    for name in ("text", "section"):
+        if name not in row:
+            raise ColumnError(f"{path}: no column {name!r}, only {', '.join(row)}: a reference has text and section")
+    section = str(row["section"] or "").strip().casefold()
+    if section not in SECTIONS:
+        raise DataError(f"{path}:{number}: section is news or opinion, not {row['section']!r}")
+    optional = {name: str(row.get(name) or "") for name in ("title", "source", "leaning", "outlet")}
+    return Page(text=str(row["text"] or ""), section=section, **optional)
+
+
 def clean(pages: Iterable[Page]) -> list[Page]:
     """Pages fit to compare with: furniture lines dropped, news pages that are marked as opinion left out.
 
@@ -56,7 +102,7 @@ def clean(pages: Iterable[Page]) -> list[Page]:
             continue
         lines = [line for line in page.text.splitlines() if not _FURNITURE.match(line.strip())]
         text = "\n".join(lines)
-        if len(text.split()) >= 100:
+        if len(text.split()) >= FEWEST_WORDS:
             kept.append(Page(text, page.title, page.source, page.section, page.leaning, page.outlet))
     return kept
 
@@ -72,15 +118,54 @@ def sample(pages: Sequence[Page], each: int, seed: int) -> list[Page]:
     return chosen
 
 
-def score_pages(detector: Detector, pages: Iterable[Page]) -> list[dict[str, float | None]]:
+def make_reference(
+    detector: Detector,
+    pages: Sequence[Page],
+    name: str,
+    *,
+    model: ModelFolder | None = None,
+    each: int | None = None,
+    watch: Callable[[Iterable[Page]], Iterable[Page]] = iter,
+) -> dict[str, Any]:
+    """The percentiles of pages with the name and size of their corpus, as bias.json holds them.
+
+    Args:
+        name: what the pages are, as in "news and opinion pages of NAME".
+        model: scores the predictions; None is the detector's own model (another has other maps).
+        each: pages of each section and leaning at most, drawn with a fixed seed; None takes all.
+        watch: passes the pages on, as a progress bar does.
+
+    Raises:
+        DataError: a section has fewer than `FEWEST_PAGES` pages fit to compare with.
+    """
+    kept = clean(pages)
+    kept = kept if each is None else sample(kept, each, seed=0)
+    counts = {section: sum(page.section == section for page in kept) for section in SECTIONS}
+    for section, count in counts.items():
+        if count < FEWEST_PAGES:
+            of = sum(page.section == section for page in pages)
+            raise DataError(
+                f"a reference asks for {FEWEST_PAGES} {section} pages of {FEWEST_WORDS} words or more, and has {count} "
+                f"of {of}; news pages that are marked as opinion are left out"
+            )
+    scores = score_pages(detector, watch(kept), model)
+    equally = ", leanings weighted equally" if len({page.leaning for page in kept}) > 1 else ""
+    described = f"{counts['news']} news and {counts['opinion']} opinion pages of {name}{equally}"
+    return {"corpus": described, "quantiles": quantiles(kept, scores)}
+
+
+def score_pages(
+    detector: Detector, pages: Iterable[Page], model: ModelFolder | None = None
+) -> list[dict[str, float | None]]:
     """The score of each page under every stored prior and quotes mode, keyed "prior/quotes"."""
+    model = model or detector.model
     scores = []
     for page in pages:
         article = Article(page.text)
         predictions = tuple(detector.predict(attribute(page.text, segment(page.text))))
         scores.append(
             {
-                f"{prior}/{mode}": make_report(article, predictions, detector.model, prior=prior, quotes=mode).score
+                f"{prior}/{mode}": make_report(article, predictions, model, prior=prior, quotes=mode).score
                 for prior in PRIORS
                 for mode in MODES
             }

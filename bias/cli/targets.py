@@ -1,0 +1,31 @@
+"""Files for people to fill in or correct: never written over unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bias.errors import UsageError
+
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Write over the file, though someone may have worked on it.")
+]
+
+
+def new_file(name: str | None, overwrite: bool, suffixes: Sequence[str]) -> Path | None:
+    """The file to write; None is standard output (no name, or `-`).
+
+    Raises:
+        UsageError: it is there already and `overwrite` was not asked for, or has another suffix.
+    """
+    if name is None or name == "-":
+        return None
+    path = Path(name)
+    if path.suffix.lower() not in suffixes:
+        raise UsageError(f"cannot write {path}: name a file that ends in {' or '.join(suffixes)}")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} is there already, perhaps with someone's work: name another, or pass --overwrite")
+    return path

@@ -9,7 +9,9 @@ import json
 import math
 import os
 import secrets
+import shutil
 import stat
+import tempfile
 from collections.abc import Container, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from numbers import Integral, Real
@@ -111,6 +113,43 @@ def _atomic_write(path: Path, binary: bool) -> Iterator[IO[Any]]:
             _sync_folder(target.parent)
     finally:
         written.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """A folder to write results into, which becomes `path` once the block ends, and never does if the block raises.
+
+    Raises:
+        OutputError: as `refuse_existing`; there is no such folder to put it in, or it may not be written to.
+    """
+    path = Path(path)
+    refuse_existing(path)
+    with _output_errors(path):
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", suffix=".tmp", dir=path.parent))
+    try:
+        with _output_errors(path, _WRITE_ERRORS):
+            yield scratch
+        with _output_errors(path):
+            mask = os.umask(0)
+            os.umask(mask)
+            scratch.chmod(0o777 & ~mask)  # a temporary folder is its maker's alone
+            scratch.replace(path)
+            _sync_folder(path.parent)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def refuse_existing(path: str | Path) -> None:
+    """Refuse to write a folder over anything but an empty one, before any work is done for it.
+
+    Raises:
+        OutputError: there is something, or no folder to put it in.
+    """
+    path = Path(path)
+    if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
+        raise OutputError(f"cannot write {path}: it exists; give another folder or remove it first")
+    if not path.parent.is_dir():
+        raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
 
 
 def _open(path: Path, mode: str, binary: bool) -> IO[Any]:

@@ -20,6 +20,7 @@ from bias.cli.score import score
 from bias.cli.status import ExitStatus, guarded
 from bias.cli.streams import complain, prepare
 from bias.cli.suggest import suggest
+from bias.cli.train import train
 
 EXAMPLES = """
 Examples:
@@ -43,7 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (score, predict, info, evaluate, calibrate, export, audit, suggest):
+for command in (score, predict, info, train, evaluate, calibrate, export, audit, suggest):
     app.command()(guarded(command))
 
 

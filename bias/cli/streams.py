@@ -25,6 +25,11 @@ def complain(message: str) -> None:
     print("bias:", one_line(message), file=sys.stderr)
 
 
+def note(message: str) -> None:
+    """Print one line on standard error that is no complaint: what was read, how far the work is."""
+    print(one_line(message), file=sys.stderr)
+
+
 def standard_input() -> BinaryIO:
     """The bytes of standard input; none if it is closed."""
     return sys.stdin.buffer if sys.stdin else io.BytesIO()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -40,6 +42,31 @@ def _row(example: Example, encoding: Any) -> dict[str, Any]:
 
 def _known(value: float | None) -> float:
     return IGNORED if value is None else value
+
+
+MEGABATCH = 50
+"""Batches that are sorted by length together: their rows differ little in length, and stay in a random order."""
+
+
+def training_order(lengths: Sequence[int], batch_size: int, epochs: float, seed: int) -> list[int]:
+    """Row numbers in the order in which they are trained on: random batches of rows of about one length, every epoch.
+
+    It is settled before training starts, by the seed alone, so that a run can go on from any step. Every batch is
+    full: what is left over of an epoch (another few rows each time) is left out. Length: a multiple of `batch_size`.
+    """
+    draw = random.Random(seed)
+    rows = list(range(len(lengths)))
+    full = len(rows) // batch_size
+    order: list[int] = []
+    for _ in range(-int(-epochs // 1)):
+        draw.shuffle(rows)
+        kept = iter(rows[: full * batch_size])
+        batches: list[list[int]] = []
+        while together := sorted(islice(kept, MEGABATCH * batch_size), key=lambda row: lengths[row]):
+            batches += [together[at : at + batch_size] for at in range(0, len(together), batch_size)]
+        draw.shuffle(batches)
+        order += [row for batch in batches for row in batch]
+    return order[: max(1, round(epochs * full)) * batch_size]
 
 
 def collate(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:

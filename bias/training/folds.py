@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,15 +16,16 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
+from tokenizers import Tokenizer
 
 from bias.detector import Detector
 from bias.lexicon import default_lexicon
 from bias.training.examples import Example, article_groups, as_sentence
 from bias.training.folder import write_folder
-from bias.training.recipe import Recipe
-from bias.training.trainer import choose, load_tokenizer, run_recipe
+from bias.training.model import BiasModel
+from bias.training.recipe import By, Recipe
+from bias.training.trainer import choose, run_stages
 
-By = Literal["article", "outlet"]
 FOLDS: Mapping[By, int] = {"article": 5, "outlet": 2}
 
 Data = Mapping[str, Sequence[Example]]
@@ -96,8 +97,9 @@ def _run_fold(
     path = folder / "predictions.jsonl"
     if path.is_file():
         return path
-    model = run_recipe(recipe, train, first_stage, folder, first=1)
-    tokenizer = load_tokenizer(first_stage, recipe.max_tokens)
+    tokenizer = Tokenizer.from_file(str(first_stage / "tokenizer.json"))
+    tokenizer.enable_truncation(recipe.max_tokens)
+    model, _ = run_stages(recipe, BiasModel.from_pretrained(first_stage), tokenizer, train, folder, first=1)
     write_folder(folder / "model", model, tokenizer, name=recipe.name, version="0", base=recipe.base)
     fitted = _baselines([*shared, *(e for stage in recipe.stages[1:] for e in choose(stage, train, recipe.seed))])
     examples = [example for part in held.values() for example in part]

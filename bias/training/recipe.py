@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bias.errors import DataError
+from bias.output import atomic_write
 from bias.training.model import HEADS
+
+By = Literal["article", "outlet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,9 @@ class Stage:
     examples of a data set (chosen by the seed). With `apart_from`, the other data sets give no sentence that nearly
     repeats one of the named set, and none of an outlet that it holds, so that splits of that set stay clean, by
     article and by outlet. With `withhold`, sentences with attributed quotes are learned from twice, the second time
-    with the quotes withheld, where the label of the outlet's own words is known.
+    with the quotes withheld, where the label of the outlet's own words is known. `soft_labels` learns from the share of
+    the annotators' votes where it is known (Uma et al. 2021). `class_weights` weighs the two labels as if each were
+    half of the stage.
     """
 
     data: tuple[str, ...]
@@ -32,11 +38,38 @@ class Stage:
     limits: dict[str, int] = field(default_factory=dict)
     apart_from: str | None = None
     withhold: bool = True
+    soft_labels: bool = False
+    class_weights: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is kept apart from training, as shares of the user's own files: whole articles (or outlets) at a time.
+
+    `development` stops the training early and calibrates the model; `test` is left for `bias evaluate`.
+    """
+
+    development: float = 0.0
+    test: float = 0.0
+    by: By = "article"
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """Low-rank adapters in place of full training (LoRA, Hu et al. 2022), for encoders too large for it."""
+
+    rank: int = 8
+    alpha: float = 16.0
+    dropout: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Name, base encoder, stages, weights of the losses, and the seed of a model."""
+    """Name, base encoder, stages, weights of the losses, what is kept apart, and the seed of a model.
+
+    With `patience`, a stage ends after that many evaluations without a better macro-F1 on the development part, and
+    its best weights count.
+    """
 
     name: str
     base: str
@@ -45,10 +78,57 @@ class Recipe:
     max_tokens: int = 128
     dropout: float = 0.1
     seed: int = 13
+    patience: int = 3
+    parts: Parts = Parts()
+    adapters: Adapters | None = None
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """Every data set or file of the stages, each once, in order."""
+        return tuple(dict.fromkeys(name for stage in self.stages for name in stage.data))
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain values, as TOML and JSON hold it."""
-        return asdict(self)
+        values = {name: value for name, value in asdict(self).items() if value is not None}
+        values["stage"] = [
+            {name: value for name, value in stage.items() if value is not None} for stage in values.pop("stages")
+        ]
+        return values
+
+
+def one_stage(name: str, base: str, data: Sequence[str], settings: Mapping[str, Any]) -> Recipe:
+    """A recipe of one stage over the data, a fifth of which is for development and a fifth for the test.
+
+    Args:
+        settings: what differs from the defaults, by the names of `Stage`, of `Parts` (but `split_by`), and `patience`,
+            `max_tokens` and `lora` (the rank of adapters; 0 for none).
+    """
+    stage = {"epochs": 5.0, "batch_size": 16, "learning_rate": 3e-5, **_chosen(settings, Stage)}
+    parts = {"development": 0.2, "test": 0.2, **_chosen(settings, Parts)}
+    if "split_by" in settings:
+        parts["by"] = settings["split_by"]
+    rank = settings.get("lora", 0)
+    return Recipe(
+        name=name,
+        base=base,
+        stages=(Stage(data=tuple(data), **stage),),
+        parts=Parts(**parts),
+        adapters=Adapters(rank=rank, alpha=2.0 * rank) if rank else None,
+        **{key: settings[key] for key in ("patience", "max_tokens") if key in settings},
+    )
+
+
+def _chosen(settings: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
+    known = {f.name for f in fields(kind)}
+    return {name: value for name, value in settings.items() if name in known}
+
+
+def write_recipe(path: Path, recipe: Recipe) -> None:
+    """Write the recipe as TOML that `read_recipe` reads."""
+    import tomli_w
+
+    with atomic_write(path) as file:
+        file.write(tomli_w.dumps(recipe.to_dict()))
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -65,10 +145,23 @@ def read_recipe(path: Path) -> Recipe:
     if not isinstance(stages, list) or not stages:
         raise DataError(f"{path}: a recipe needs at least one [[stage]]")
     made = [_build(Stage, {**stage, "data": tuple(stage.get("data", ()))}, path) for stage in stages]
-    recipe: Recipe = _build(Recipe, {**values, "stages": tuple(made)}, path)
+    parts = _build(Parts, values.pop("parts", {}), path)
+    adapters = values.pop("adapters", None)
+    adapters = None if adapters is None else _build(Adapters, adapters, path)
+    recipe: Recipe = _build(Recipe, {**values, "stages": tuple(made), "parts": parts, "adapters": adapters}, path)
+    _check(recipe, path)
+    return recipe
+
+
+def _check(recipe: Recipe, path: Path) -> None:
     if unknown := set(recipe.losses) - set(HEADS):
         raise DataError(f"{path}: no head is called {', '.join(sorted(unknown))}; there are {', '.join(HEADS)}")
-    return recipe
+    for stage in recipe.stages:
+        for name in ("epochs", "batch_size", "learning_rate"):
+            if not getattr(stage, name) > 0:
+                raise DataError(f"{path}: {name} is a number above 0, not {getattr(stage, name)}")
+        if not stage.data:
+            raise DataError(f"{path}: a stage names the data that it learns from: data = [...]")
 
 
 def _build(kind: type[Any], values: dict[str, Any], path: Path) -> Any:

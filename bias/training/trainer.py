@@ -1,31 +1,57 @@
-"""Running a recipe's stages on `transformers.Trainer`."""
+"""Running a recipe's stages on `transformers.Trainer`, so that a run that was killed ends as an unbroken one does."""
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import torch
+from datasets import Dataset
+from scipy.special import expit
+from sklearn import metrics
 from tokenizers import Tokenizer
 from torch.nn import Parameter
 from torch.optim import AdamW
-from transformers import Trainer, TrainingArguments, set_seed
+from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers.trainer_callback import PrinterCallback
 
+from bias.training.adapters import add_adapters, load_checkpoint, merge_adapters
+from bias.training.checkpoints import Sealing, latest_whole, read_state
 from bias.training.examples import Example, near_duplicates, withhold
-from bias.training.features import collate, to_features
+from bias.training.features import collate, to_features, training_order
 from bias.training.model import BiasModel
+from bias.training.readers import with_soft_labels
 from bias.training.recipe import Recipe, Stage
 from bias.training.sources import outlets_of
 
 CHECKPOINT_STEPS = 200
+"""Steps between two checkpoints at most, which with a development part are evaluations as well."""
+
+WATCHED = 2000
+"""Development sentences that training is watched with at most."""
+
+TARGETS = ("sentence_target", "token_target", "opinion_target", "technique_target")
 
 
-def load_tokenizer(base: str | Path, max_tokens: int) -> Tokenizer:
-    """The base's fast tokenizer, cutting at `max_tokens` and not padding."""
-    tokenizer: Tokenizer = Tokenizer.from_file(str(Path(base) / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
-    return tokenizer
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where a run stands: steps of its stage done and to do, and what was last logged."""
+
+    stage: int
+    step: int
+    steps: int
+    figures: Mapping[str, float]
+
+
+Watch = Callable[[Moment], None]
+Curve = list[dict[str, float]]
+"""What was logged in a stage, in order: "step", "epoch" and "loss", "learning_rate" or development figures."""
 
 
 def choose(stage: Stage, data: Mapping[str, Sequence[Example]], seed: int) -> list[Example]:
@@ -37,8 +63,10 @@ def choose(stage: Stage, data: Mapping[str, Sequence[Example]], seed: int) -> li
         limit = stage.limits.get(name, len(examples))
         if limit < len(examples):
             examples = random.Random(seed).sample(examples, limit)
+        if stage.soft_labels:
+            examples = with_soft_labels(examples)
         chosen += [e for example in examples for e in withhold(example)] if stage.withhold else examples
-    return chosen
+    return balanced(chosen) if stage.class_weights else chosen
 
 
 def apart(examples: Sequence[Example], kept: Sequence[Example]) -> list[Example]:
@@ -49,46 +77,172 @@ def apart(examples: Sequence[Example], kept: Sequence[Example]) -> list[Example]
     return [example for example, again in zip(examples, repeated, strict=True) if not again]
 
 
+def balanced(examples: Sequence[Example]) -> list[Example]:
+    """The examples weighted so that the labelled ones count half for each label (soft labels in part for both)."""
+    labels = [example.label for example in examples if example.label is not None]
+    share = float(np.mean(labels)) if labels else 0.5
+    if not 0 < share < 1:
+        return list(examples)
+
+    def weight(label: float | None) -> float:
+        return 1.0 if label is None else label * 0.5 / share + (1 - label) * 0.5 / (1 - share)
+
+    return [replace(example, weight=example.weight * weight(example.label)) for example in examples]
+
+
 def train_stage(
-    model: BiasModel, tokenizer: Tokenizer, examples: Sequence[Example], stage: Stage, folder: Path, seed: int
-) -> BiasModel:
-    """Train the model on the examples; checkpoints go to `folder`, and an interrupted run goes on from the last one."""
+    model: BiasModel,
+    tokenizer: Tokenizer,
+    examples: Sequence[Example],
+    stage: Stage,
+    folder: Path,
+    seed: int,
+    *,
+    development: Sequence[Example] = (),
+    patience: int = 0,
+    number: int = 1,
+    watch: Watch | None = None,
+    cpu: bool = False,
+) -> Curve:
+    """Train the model on the examples, in place; with development examples it ends with its best weights on them.
+
+    Checkpoints go to `folder`, and a run that was interrupted goes on from the last whole one: with the same machine,
+    threads and seed its weights end as those of an unbroken run, since the order of the examples is settled beforehand.
+    """
     set_seed(seed)
-    arguments = TrainingArguments(
+    features = to_features(examples, tokenizer)
+    batch_size = min(stage.batch_size, len(features))
+    order = training_order(features["length"], batch_size, stage.epochs, seed)
+    steps = len(order) // batch_size
+    interval = _interval(len(features) // batch_size, steps)
+    watched = _watched(development, tokenizer, seed)
+    halt = StopEarly(patience)
+    checkpoint = latest_whole(folder)
+    if checkpoint is not None and halt.is_due(read_state(checkpoint).log_history):
+        state = read_state(checkpoint)
+    else:
+        trainer = Trainer(
+            model=model,
+            args=_arguments(stage, folder, seed, batch_size, steps, interval, watched is not None, cpu),
+            train_dataset=features.select(order),
+            eval_dataset=watched,
+            data_collator=collate,
+            compute_metrics=development_figures,
+            preprocess_logits_for_metrics=lambda outputs, _: outputs[0],
+            optimizers=(make_optimizer(model, stage), None),
+            callbacks=[Sealing(), halt, *([] if watch is None else [Watching(watch, number)])],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        state = trainer.state
+    if state.best_global_step:
+        load_checkpoint(model, folder / f"checkpoint-{state.best_global_step}")
+    epoch_steps = max(len(features) // batch_size, 1)
+    return [{**entry, "epoch": entry["step"] / epoch_steps} for entry in state.log_history if "step" in entry]
+
+
+def _interval(epoch_steps: int, steps: int) -> int:
+    """Steps between two checkpoints: an even part of an epoch, `CHECKPOINT_STEPS` or fewer."""
+    parts = -(-max(epoch_steps, 1) // CHECKPOINT_STEPS)
+    return max(1, min(epoch_steps // parts, steps))
+
+
+def _watched(development: Sequence[Example], tokenizer: Tokenizer, seed: int) -> Dataset | None:
+    """The development examples by length, so that batches are padded little; None if they cannot tell a figure."""
+    labelled = [example for example in development if example.label is not None]
+    if len({example.label >= 0.5 for example in labelled if example.label is not None}) < 2:
+        return None
+    if len(labelled) > WATCHED:
+        labelled = random.Random(seed).sample(labelled, WATCHED)
+    return to_features(sorted(labelled, key=lambda example: len(example.text)), tokenizer)
+
+
+def _arguments(
+    stage: Stage, folder: Path, seed: int, batch_size: int, steps: int, interval: int, watched: bool, cpu: bool
+) -> TrainingArguments:
+    on_gpu = torch.cuda.is_available() and not cpu
+    return TrainingArguments(
         output_dir=str(folder),
-        num_train_epochs=stage.epochs,
-        per_device_train_batch_size=stage.batch_size,
+        # One pass over an order that holds every epoch: nothing is drawn at random once training runs.
+        num_train_epochs=1,
+        train_sampling_strategy="sequential",
+        per_device_train_batch_size=batch_size,
+        per_device_eval_batch_size=64,
         learning_rate=stage.learning_rate,
-        warmup_steps=stage.warmup,
+        warmup_steps=round(stage.warmup * steps) if stage.warmup < 1 else int(stage.warmup),
         lr_scheduler_type="linear",
-        train_sampling_strategy="group_by_length",
-        length_column_name="length",
         remove_unused_columns=False,
+        label_names=list(TARGETS),
+        eval_strategy="steps" if watched else "no",
+        eval_steps=interval,
+        metric_for_best_model="macro_f1" if watched else None,
+        greater_is_better=True if watched else None,
         save_strategy="steps",
-        save_steps=CHECKPOINT_STEPS,
+        save_steps=interval,
         save_total_limit=2,
-        logging_steps=20,
+        logging_steps=max(1, min(20, interval)),
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
         report_to=[],
         seed=seed,
         data_seed=seed,
-        dataloader_pin_memory=False,
+        dataloader_pin_memory=on_gpu,
+        bf16=on_gpu and torch.cuda.is_bf16_supported(),
+        use_cpu=cpu,
     )
-    trainer = Trainer(
-        model=model,
-        args=arguments,
-        train_dataset=to_features(examples, tokenizer),
-        data_collator=collate,
-        optimizers=(make_optimizer(model, stage), None),
-    )
-    trainer.train(resume_from_checkpoint=any(folder.glob("checkpoint-*")) or None)
-    return model
+
+
+def development_figures(prediction: EvalPrediction) -> dict[str, float]:
+    """Macro-F1 at a logit of 0, AUROC and log-loss of the sentence head, before any calibration."""
+    logits = np.asarray(prediction.predictions, dtype=float).reshape(-1)
+    labels = (np.asarray(prediction.label_ids[0]).reshape(-1) >= 0.5).astype(int)
+    return {
+        "macro_f1": float(metrics.f1_score(labels, logits >= 0, average="macro", zero_division=0)),
+        "auroc": float(metrics.roc_auc_score(labels, logits)),
+        "log_loss": float(metrics.log_loss(labels, expit(logits), labels=[0, 1])),
+    }
+
+
+class StopEarly(TrainerCallback):
+    """Ends training once macro-F1 has not risen for `patience` evaluations; 0 never does.
+
+    It goes by the log alone, so that a resumed run stops where an unbroken one would.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+
+    def is_due(self, log: Sequence[Mapping[str, float]]) -> bool:
+        """Whether a run with this log has ended."""
+        reached = [entry["eval_macro_f1"] for entry in log if "eval_macro_f1" in entry]
+        return bool(self.patience and reached and len(reached) - 1 - int(np.argmax(reached)) >= self.patience)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Called after an evaluation."""
+        control.should_training_stop = self.is_due(state.log_history)
+
+
+class Watching(TrainerCallback):
+    """Tells a function how far training is."""
+
+    def __init__(self, watch: Watch, number: int) -> None:
+        self.watch, self.number = watch, number
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Called after each step."""
+        self.watch(Moment(self.number, state.global_step, state.max_steps, {}))
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **kw: Any) -> None:
+        """Called with what was logged."""
+        self.watch(Moment(self.number, state.global_step, state.max_steps, dict(logs or {})))
 
 
 def make_optimizer(model: BiasModel, stage: Stage) -> AdamW:
     """AdamW (Loshchilov and Hutter 2019) with a faster rate for the heads and no decay of biases and norms."""
     groups: dict[tuple[bool, bool], list[Parameter]] = {}
     for name, parameter in model.named_parameters():
-        groups.setdefault((name.startswith("encoder."), parameter.dim() > 1), []).append(parameter)
+        if parameter.requires_grad:
+            groups.setdefault((name.startswith("encoder."), parameter.dim() > 1), []).append(parameter)
     return AdamW(
         [
             {
@@ -101,26 +255,56 @@ def make_optimizer(model: BiasModel, stage: Stage) -> AdamW:
     )
 
 
-def run_recipe(
-    recipe: Recipe, data: Mapping[str, Sequence[Example]], base: Path, folder: Path, first: int = 0
-) -> BiasModel:
+def run_stages(
+    recipe: Recipe,
+    model: BiasModel,
+    tokenizer: Tokenizer,
+    data: Mapping[str, Sequence[Example]],
+    folder: Path,
+    *,
+    development: Sequence[Example] = (),
+    first: int = 0,
+    watch: Watch | None = None,
+    cpu: bool = False,
+) -> tuple[BiasModel, list[Curve]]:
     """Train through the stages from `first` on; each finished stage is kept in `folder/stage-N` and not run again.
 
-    With `first` above 0, `base` holds the model that the stages before it made.
+    Returns the model and the curves of the stages run, and changes the model given.
     """
-    tokenizer = load_tokenizer(base, recipe.max_tokens)
-    if first:
-        model: BiasModel = BiasModel.from_pretrained(base)
-    else:
-        set_seed(recipe.seed)
-        model = BiasModel.from_base(base, recipe.losses, recipe.dropout)
+    curves: list[Curve] = []
     for number, stage in enumerate(recipe.stages[first:], first + 1):
         done = folder / f"stage-{number}"
-        if (done / "model.safetensors").is_file():
+        if done.is_dir():
             model = BiasModel.from_pretrained(done)
-            continue
-        examples = choose(stage, data, recipe.seed)
-        model = train_stage(model, tokenizer, examples, stage, folder / f"checkpoints-{number}", recipe.seed)
-        model.save_pretrained(done)
-        tokenizer.save(str(done / "tokenizer.json"))
-    return model
+        else:
+            examples = choose(stage, data, recipe.seed)
+            set_seed(recipe.seed)
+            trained = model if recipe.adapters is None else add_adapters(model, recipe.adapters)
+            curve = train_stage(
+                trained,
+                tokenizer,
+                examples,
+                stage,
+                folder / f"checkpoints-{number}",
+                recipe.seed,
+                development=development,
+                patience=recipe.patience,
+                number=number,
+                watch=watch,
+                cpu=cpu,
+            )
+            model = trained if recipe.adapters is None else merge_adapters(trained)
+            _keep(done, model, tokenizer, curve)
+        curves.append(json.loads((done / "curve.json").read_text("utf-8")))
+    return model, curves
+
+
+def _keep(folder: Path, model: BiasModel, tokenizer: Tokenizer, curve: Curve) -> None:
+    """Write a finished stage, whole or not at all, and let its checkpoints go."""
+    scratch = folder.with_name(f"{folder.name}.unfinished")
+    shutil.rmtree(scratch, ignore_errors=True)
+    model.save_pretrained(scratch)
+    tokenizer.save(str(scratch / "tokenizer.json"))
+    (scratch / "curve.json").write_text(json.dumps(curve, indent=1), "utf-8")
+    scratch.rename(folder)
+    shutil.rmtree(folder.with_name(folder.name.replace("stage", "checkpoints")), ignore_errors=True)

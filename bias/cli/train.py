@@ -1,0 +1,367 @@
+"""`bias train`: labelled sentences in, a model folder out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from bias.cli.data import (
+    DataFolder,
+    GroupColumn,
+    LabelColumn,
+    LeaningColumn,
+    OutletColumn,
+    Positive,
+    SpansColumn,
+    TopicColumn,
+    VotesColumn,
+    WeightColumn,
+    columns_of,
+    needs_training,
+    note_duplicates,
+    note_files,
+)
+from bias.cli.options import Debug, Encoding, Errors, TextColumn
+from bias.cli.status import ExitStatus
+from bias.cli.streams import is_watched, note
+from bias.errors import UsageError
+
+if TYPE_CHECKING:
+    from bias.training.recipe import Recipe
+    from bias.training.runs import Plan
+    from bias.training.trainer import Moment, Watch
+
+_TRAINING = "Training"
+_PARTS = "What is kept apart"
+_RUN = "The run"
+
+
+def train(
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="DATA...",
+            help="Labelled sentences: a CSV, JSONL or Parquet file, one sentence a row; the name of a public set "
+            "(babe, own, ...); or hf:NAME for the hub. DATA@2 counts its sentences twice.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="The model folder to make; it must not exist.", show_default=False
+        ),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH|default",
+            help="What to start from: the shipped weights (default), a model folder, an encoder's folder, or an "
+            "encoder's name on the hub.",
+            show_default=False,
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A TOML file that says all of this, such as the recipe.toml of a model folder.",
+            show_default=False,
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    epochs: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01, metavar="N", help="Passes over the data at most; 5 by default.", rich_help_panel=_TRAINING
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Sentences a step; 16 by default.", rich_help_panel=_TRAINING),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(min=1e-9, metavar="X", help="Learning rate; 3e-5 by default.", rich_help_panel=_TRAINING),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Stop after so many evaluations without a better macro-F1 on the development part; 0 never stops "
+            "[default: 3].",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            min=8,
+            metavar="N",
+            help="Cut longer sentences, in training alone; 128 by default.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    soft_labels: Annotated[
+        bool | None,
+        typer.Option(
+            "--soft-labels", help="Learn from the share of votes where votes are known.", rich_help_panel=_TRAINING
+        ),
+    ] = None,
+    class_weights: Annotated[
+        bool | None,
+        typer.Option("--class-weights", help="Weigh the rarer label up.", rich_help_panel=_TRAINING),
+    ] = None,
+    adapter_rank: Annotated[
+        int | None,
+        typer.Option(
+            "--lora",
+            min=0,
+            metavar="RANK",
+            help="Train low-rank adapters of the encoder in place of all its weights: for large encoders.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    development: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=0.8,
+            metavar="SHARE",
+            help="The part that stops the training and calibrates the model; 0.2 by default.",
+            rich_help_panel=_PARTS,
+        ),
+    ] = None,
+    test: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=0.8,
+            metavar="SHARE",
+            help="The part left for `bias evaluate`, which finds it by itself; 0.2 by default.",
+            rich_help_panel=_PARTS,
+        ),
+    ] = None,
+    split_by: Annotated[
+        Literal["article", "outlet"] | None,
+        typer.Option(help="Keep whole articles or whole outlets apart; article by default.", rich_help_panel=_PARTS),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Seed of all that is drawn; 13 by default.", rich_help_panel=_RUN),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Train so often, tell the spread, keep the best on development.",
+            rich_help_panel=_RUN,
+        ),
+    ] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped.", rich_help_panel=_RUN)
+    ] = False,
+    work: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for checkpoints and finished stages, kept at the end; else DIR.unfinished, which is removed.",
+            show_default=False,
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Processors to use; all by default.", rich_help_panel=_RUN),
+    ] = None,
+    cpu: Annotated[bool, typer.Option("--cpu", help="Leave a graphics card alone.", rich_help_panel=_RUN)] = False,
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The model's name; that of its folder by default.", show_default=False),
+    ] = None,
+    terms: Annotated[
+        str | None,
+        typer.Option("--license", metavar="TEXT", help="The terms under which you give it away.", show_default=False),
+    ] = None,
+    card_template: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Template of the model card, in place of the usual one (Jinja).", show_default=False
+        ),
+    ] = None,
+    text_column: TextColumn = "text",
+    label_column: LabelColumn = "label",
+    positive: Positive = None,
+    spans_column: SpansColumn = None,
+    votes_column: VotesColumn = None,
+    group_column: GroupColumn = None,
+    outlet_column: OutletColumn = None,
+    leaning_column: LeaningColumn = None,
+    topic_column: TopicColumn = None,
+    weight_column: WeightColumn = None,
+    data_folder: DataFolder = None,
+    encoding: Encoding = "utf-8",
+    errors: Errors = "strict",
+    debug: Debug = False,
+) -> ExitStatus:
+    """Train a model of your own on labelled sentences, calibrate it, and write its folder."""
+    if output is None:
+        raise UsageError("name the folder to make: -o DIR")
+    settings = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "patience": patience,
+        "max_tokens": max_tokens,
+        "soft_labels": soft_labels,
+        "class_weights": class_weights,
+        "lora": adapter_rank,
+        "development": development,
+        "test": test,
+        "split_by": split_by,
+    }
+    given = {key: value for key, value in settings.items() if value is not None}
+    with needs_training("training"):
+        from bias.training import runs
+        from bias.training.card import read_template
+    card = read_template(card_template)
+    plan = runs.prepare(
+        _recipe(data or [], base, recipe, given, seed, name or output.name),
+        base=base,
+        seeds=seeds,
+        columns=columns_of(
+            text=text_column,
+            label=label_column,
+            spans=spans_column,
+            votes=votes_column,
+            group=group_column,
+            outlet=outlet_column,
+            leaning=leaning_column,
+            topic=topic_column,
+            weight=weight_column,
+        ),
+        positive=positive,
+        folder=data_folder,
+        encoding=encoding,
+        errors=errors,
+    )
+    note_files(plan.files)
+    if plan.duplicates is not None:
+        note_duplicates(plan.duplicates)
+    _note_plan(plan)
+    _prepare_torch(threads)
+    with _progress(plan) as watch:
+        record = runs.train(
+            plan,
+            output,
+            name=plan.recipe.name,
+            terms=terms,
+            resume=resume,
+            work=work,
+            card=card,
+            watch=watch,
+            cpu=cpu,
+        )
+    _tell(record, output)
+    return ExitStatus.DONE
+
+
+def _recipe(
+    data: list[str], base: str | None, path: Path | None, given: Mapping[str, Any], seed: int | None, name: str
+) -> Recipe:
+    """The recipe of a file, or of one stage by the options.
+
+    Raises:
+        UsageError: no data, or options beside a recipe that says the same.
+    """
+    from bias.training.recipe import one_stage, read_recipe
+
+    if path is None:
+        if not data:
+            raise UsageError("name the data to learn from: a CSV, JSONL or Parquet file, or a public set")
+        recipe = one_stage(name, base or "default", data, given)
+    else:
+        recipe = read_recipe(path)
+        if data:
+            raise UsageError(f"{path} names its data: leave {', '.join(data)} away, or write it into the recipe")
+        if given:
+            option = f"--{next(iter(given)).replace('_', '-')}"
+            raise UsageError(f"{path} says how to train: write it into the recipe in place of {option}")
+    return recipe if seed is None else replace(recipe, seed=seed)
+
+
+def _note_plan(plan: Plan) -> None:
+    """Say what is learned from and what is kept apart, on standard error."""
+    from bias.training.record import counts
+
+    parts = {"training": plan.train, "development": plan.parts.development, "test": plan.parts.test}
+    for name, examples in parts.items():
+        if examples:
+            of = counts(examples)
+            note(f"{name}: {of['sentences']:,} sentences, {of['opinionated']:,} of {of['labelled']:,} opinionated")
+    if not plan.parts.development:
+        note("no development part: trained to the end, and not calibrated (bias calibrate does that)")
+
+
+def _prepare_torch(threads: int | None) -> None:
+    import torch
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def _progress(plan: Plan) -> Iterator[Watch]:
+    """Show the steps done and the time left on a terminal, and each evaluation in a line of its own anywhere."""
+    stages = len(plan.recipe.stages)
+
+    def line(moment: Moment) -> None:
+        figures = moment.figures
+        if "eval_macro_f1" in figures:
+            stage = f"stage {moment.stage} of {stages}, " if stages > 1 else ""
+            reached = f"macro-F1 {figures['eval_macro_f1']:.3f}, AUROC {figures['eval_auroc']:.3f}"
+            note(f"{stage}step {moment.step:,} of {moment.steps:,}: development {reached}")
+
+    if not is_watched():
+        yield line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        BarColumn(),
+        TextColumn("step {task.completed:,.0f} of {task.total:,.0f}{task.fields[loss]}"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
+        task = progress.add_task("training", total=None, visible=False, loss="")
+
+        def show(moment: Moment) -> None:
+            loss = f", loss {moment.figures['loss']:.3f}" if "loss" in moment.figures else None
+            fields = {} if loss is None else {"loss": loss}
+            progress.update(task, completed=moment.step, total=moment.steps, visible=True, **fields)
+            line(moment)
+
+        yield show
+
+
+def _tell(record: Mapping[str, Any], output: Path) -> None:
+    """What came of it, and what to do next, on standard output."""
+    if record["spread"]:
+        of = record["spread"]["macro_f1"]
+        print(f"{len(record['seeds'])} seeds: development macro-F1 {of['mean']:.3f}, standard deviation {of['sd']:.3f}")
+    print(f"wrote {output} ({record['seconds'] / 60:.1f} minutes)")
+    if record["parts"]["test"]["sentences"]:
+        print(f"next: bias evaluate {' '.join(f['name'] for f in record['data'])} --model {output} --compare default")

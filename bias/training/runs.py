@@ -1,0 +1,253 @@
+"""A training run: from labelled sentences to a finished model folder, with the record of how it was made."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import set_seed
+
+from bias.errors import DataError, UsageError
+from bias.files import ErrorsMode
+from bias.output import atomic_write
+from bias.training import record as records
+from bias.training.bases import Base, open_base
+from bias.training.calibrate import CalibrationReport, calibrate_on
+from bias.training.card import CardTemplate, write_card
+from bias.training.examples import Example, near_duplicates
+from bias.training.folder import license_of, new_folder, refuse_existing, write_folder
+from bias.training.model import BiasModel
+from bias.training.readers import Columns, DataFile, is_named, load_data
+from bias.training.recipe import Recipe, write_recipe
+from bias.training.splits import Duplicates, Split, remove_duplicates, split, write_seen
+from bias.training.trainer import Watch, run_stages
+
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A recipe with its data read and divided.
+
+    `data` is what each name in the stages stands for, without what is kept apart; `parts.train` is the part of it
+    that comes from the files the parts were taken from. Every seed begins anew from the same base.
+    """
+
+    recipe: Recipe
+    base: str
+    seeds: tuple[int, ...]
+    data: Mapping[str, tuple[Example, ...]]
+    parts: Split
+    files: tuple[DataFile, ...]
+    duplicates: Duplicates | None
+
+    @property
+    def train(self) -> tuple[Example, ...]:
+        """Everything that is learned from."""
+        return tuple(example for examples in self.data.values() for example in examples)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What has to be the same for an unfinished run to be gone on with."""
+        described = {
+            "recipe": self.recipe.to_dict(),
+            "base": self.base,
+            "seeds": self.seeds,
+            "data": [(file.name, file.sha256, file.weight) for file in self.files],
+            "threads": torch.get_num_threads(),
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(described))
+        return plain
+
+
+def prepare(
+    recipe: Recipe,
+    *,
+    base: str | None = None,
+    seeds: int = 1,
+    columns: Columns = Columns(),  # noqa: B008 - frozen
+    positive: str | None = None,
+    folder: Path | None = None,
+    encoding: str = "utf-8",
+    errors: ErrorsMode = "strict",
+) -> Plan:
+    """Read the recipe's data, leave out repeats and conflicts, and set the development and test parts aside.
+
+    The parts are taken from the user's files; named sets are only learned from, without what nearly repeats a
+    sentence set aside. Where a recipe names no file, the parts are taken from the named sets.
+
+    Args:
+        base: an encoder or model folder, or a name, in place of the recipe's.
+        seeds: train so many times, with the recipe's seed and those after it.
+        folder: where the named sets lie.
+
+    Raises:
+        DataError: labelled data that cannot be read, or too few for the parts.
+    """
+    loaded = {
+        name: load_data([name], columns, positive=positive, folder=folder, encoding=encoding, errors=errors)
+        for name in recipe.data
+    }
+    data: Mapping[str, tuple[Example, ...]] = {name: part.examples for name, part in loaded.items()}
+    parts, duplicates = Split((), (), ()), None
+    if recipe.parts.development or recipe.parts.test:
+        divided = [name for name in data if not is_named(name)] or list(data)
+        kept, duplicates = remove_duplicates([example for name in divided for example in data[name]])
+        parts = split(kept, **asdict(recipe.parts), seed=recipe.seed)
+        data = _without(data, divided, parts)
+    return Plan(
+        recipe=recipe,
+        base=base or recipe.base,
+        seeds=tuple(range(recipe.seed, recipe.seed + seeds)),
+        data=data,
+        parts=parts,
+        files=tuple(file for part in loaded.values() for file in part.files),
+        duplicates=duplicates,
+    )
+
+
+def _without(
+    data: Mapping[str, tuple[Example, ...]], divided: Sequence[str], parts: Split
+) -> dict[str, tuple[Example, ...]]:
+    """The data less the parts: of the divided ones the training part, of the others what repeats no sentence apart."""
+    train = {id(example) for example in parts.train}
+    apart = [example.text for example in (*parts.development, *parts.test)]
+    result = {}
+    for name, examples in data.items():
+        if name in divided:
+            result[name] = tuple(example for example in examples if id(example) in train)
+        else:
+            repeats = near_duplicates([example.text for example in examples], apart)
+            result[name] = tuple(e for e, again in zip(examples, repeats, strict=True) if not again)
+    return result
+
+
+def train(
+    plan: Plan,
+    output: Path,
+    *,
+    name: str,
+    version: str = "1",
+    terms: str | None = None,
+    resume: bool = False,
+    work: Path | None = None,
+    card: CardTemplate | None = None,
+    watch: Watch | None = None,
+    cpu: bool = False,
+) -> dict[str, Any]:
+    """Train every seed of the plan, calibrate the best on the development part, and write the model folder.
+
+    The folder appears once it is complete. Until then everything is in `work`, by default a folder beside it that is
+    removed at the end; `resume` goes on from what is there.
+
+    Returns:
+        The run record, as run.json holds it.
+
+    Raises:
+        OutputError: the output exists or cannot be written.
+        UsageError: there is an unfinished run and no `resume`, or the other way round.
+        DataError: the unfinished run is of another plan; the difference is named.
+        ModelError: the base is no encoder or model folder.
+    """
+    refuse_existing(output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    scratch = work or output.with_name(f"{output.name}.unfinished")
+    _open_work(scratch, plan, resume)
+    began, clock = datetime.now(UTC), time.monotonic()
+    runs = [_run_seed(plan, seed, scratch / f"seed-{seed}", watch, cpu) for seed in plan.seeds]
+    best = max(runs, key=lambda run: run.figures.get("macro_f1", 0.0))
+    base = _open_base(plan, best.seed)
+    model = BiasModel.from_pretrained(scratch / f"seed-{best.seed}" / f"stage-{len(plan.recipe.stages)}")
+    with new_folder(output) as folder:
+        write_folder(
+            folder,
+            model,
+            base.tokenizer,
+            name=name,
+            version=version,
+            base=plan.recipe.base,
+            license=license_of(base.from_model, terms),
+        )
+        calibration: CalibrationReport | None = None
+        if plan.parts.development:
+            calibration = calibrate_on(folder, plan.parts.development, base=base.from_model)
+        write_seen(folder, Split(plan.train, plan.parts.development, ()))
+        write_recipe(folder / "recipe.toml", replace(plan.recipe, seed=best.seed))
+        record = {
+            "format": records.FORMAT,
+            "name": name,
+            "began": began.isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - clock, 1),
+            "recipe": plan.recipe.to_dict(),
+            "base": {"name": base.name, "sha256": base.sha256},
+            "data": [asdict(file) for file in plan.files],
+            "duplicates": plan.duplicates and plan.duplicates.counts(),
+            "parts": {
+                "train": records.counts(plan.train),
+                "development": records.counts(plan.parts.development),
+                "test": records.counts(plan.parts.test),
+            },
+            "seeds": [run.to_dict() for run in runs],
+            "seed": best.seed,
+            "spread": records.spread(runs),
+            "calibration": calibration and calibration.to_dict(),
+            "versions": records.versions(),
+            "machine": records.machine(cpu),
+        }
+        with atomic_write(folder / records.RECORD) as file:
+            file.write(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        write_card(folder, card)
+    if work is None:
+        shutil.rmtree(scratch)
+    return record
+
+
+def _open_work(scratch: Path, plan: Plan, resume: bool) -> None:
+    """Begin the work folder or take it up.
+
+    Raises:
+        UsageError, DataError: as `train`.
+    """
+    path, described = scratch / PLAN, plan.to_dict()
+    if not path.is_file():
+        if resume:
+            raise UsageError(f"there is no unfinished run in {scratch}: start one without --resume")
+        scratch.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:
+            file.write(json.dumps(described, indent=1))
+        return
+    if not resume:
+        raise UsageError(f"{scratch} holds an unfinished run: go on with it by --resume, or delete it")
+    before = json.loads(path.read_text("utf-8"))
+    if changed := [key for key in described if before.get(key) != described[key]]:
+        raise DataError(
+            f"{scratch} holds a run with other {' and '.join(changed)}: "
+            "give the same as before to go on, or delete it to start anew"
+        )
+
+
+def _open_base(plan: Plan, seed: int) -> Base:
+    set_seed(seed)  # what the base lacks of heads is drawn by it
+    return open_base(plan.base, plan.recipe.losses, plan.recipe.dropout, plan.recipe.max_tokens)
+
+
+def _run_seed(plan: Plan, seed: int, folder: Path, watch: Watch | None, cpu: bool) -> records.SeedRun:
+    begun = time.monotonic()
+    base = _open_base(plan, seed)
+    _, curves = run_stages(
+        replace(plan.recipe, seed=seed),
+        base.model,
+        base.tokenizer,
+        plan.data,
+        folder,
+        development=plan.parts.development,
+        watch=watch,
+        cpu=cpu,
+    )
+    return records.SeedRun(seed, tuple(curves), time.monotonic() - begun)

@@ -1,15 +1,4 @@
-"""The material for measuring is well formed: what it says of a text is in that text.
-
-Gold of the seed articles: see `seeds/README.md`. Stand-alone material:
-
-    cases/sentences.json             {group: [{text, label, voice, note}]}
-    cases/checklist/insertion.json   [{neutral, loaded, control, span}]: one place differs; `span` is loaded in `loaded`
-    cases/checklist/swaps.json       {fills: {name: [{slot: text}]}, templates: [{template, fill, label}]}
-    cases/checklist/facts.json       [text], all neutral
-    cases/checklist/quotation.json   [{neutral, loaded, voice, quoted_spans}]: only the content of the quote differs
-
-The two last kinds leave the outlet's voice neutral in every sentence.
-"""
+"""The seed articles are well formed: what their gold says of a text is in that text; see `seeds/README.md`."""
 
 from __future__ import annotations
 
@@ -24,24 +13,9 @@ import pytest
 from bias.types import Label, Voice
 
 SEEDS = Path(__file__).parents[1] / "seeds"
-CASES = Path(__file__).parent / "cases"
 TRAINING = Path(__file__).parents[1] / "bias" / "training" / "sentences"
 KINDS = {"wire", "quotes", "mixed", "column", "sly"}
 ARTICLES = sorted(SEEDS.glob("*.txt"), key=lambda path: path.name)
-
-
-def load(name: str) -> Any:
-    return json.loads((CASES / name).read_text(encoding="utf-8"))
-
-
-def differing(first: str, second: str) -> tuple[str, str]:
-    """What is left of two sentences without the words that both begin and both end with."""
-    one, two = first.split(), second.split()
-    while one and two and one[0] == two[0]:
-        one, two = one[1:], two[1:]
-    while one and two and one[-1] == two[-1]:
-        one, two = one[:-1], two[:-1]
-    return " ".join(one), " ".join(two)
 
 
 def words(text: str) -> set[str]:
@@ -122,76 +96,8 @@ class TestGold:
         assert low <= share <= high
 
 
-def test_sentences_by_group() -> None:
-    groups = load("sentences.json")
-    assert {name: len(items) for name, items in groups.items()} == {
-        "neutral-hard": 60,
-        "loaded-plain": 60,
-        "loaded-sly": 20,
-        "quoted": 20,
-    }
-    for name, items in groups.items():
-        for item in items:
-            assert set(item) == {"text", "label", "voice", "note"}
-            assert item["label"] == ("opinionated" if name.startswith("loaded") else "neutral")
-            assert item["voice"] in get_args(Voice)
-            assert (item["voice"] != "outlet") == (name == "quoted")
-
-
-def test_insertions_differ_in_one_place() -> None:
-    cases = load("checklist/insertion.json")
-    assert len(cases) == 80
-    for case in cases:
-        assert set(case) == {"neutral", "loaded", "control", "span"}
-        neutral, loaded, control, span = (case[key] for key in ("neutral", "loaded", "control", "span"))
-        for variant in (loaded, control):
-            before, after = differing(neutral, variant)
-            assert len(before.split()) <= 1
-            assert 1 <= len(after.split()) <= 3
-        locate([span], differing(neutral, loaded)[1])
-        assert span not in neutral
-        assert span not in control
-
-
-def test_swaps_fill_every_slot_and_are_balanced() -> None:
-    swaps = load("checklist/swaps.json")
-    assert Counter(case["label"] for case in swaps["templates"]) == {"neutral": 30, "opinionated": 30}
-    for fill in swaps["fills"].values():
-        assert len(fill) >= 2
-        assert len({tuple(values) for values in fill}) == 1
-    for case in swaps["templates"]:
-        filled = [case["template"].format_map(values) for values in swaps["fills"][case["fill"]]]
-        assert len(set(filled)) == len(filled), case["template"]
-    for fill in swaps["fills"]:
-        labels = Counter(case["label"] for case in swaps["templates"] if case["fill"] == fill)
-        assert labels["neutral"] == labels["opinionated"], fill
-
-
-def test_facts_are_short_and_distinct() -> None:
-    facts = load("checklist/facts.json")
-    assert len(set(facts)) == len(facts) == 150
-    assert all(fact[0].isupper() and fact.endswith(".") and len(fact.split()) <= 14 for fact in facts)
-
-
-def test_quotation_pairs_differ_inside_the_quote_alone() -> None:
-    cases = load("checklist/quotation.json")
-    assert len(cases) == 50
-    for case in cases:
-        assert set(case) == {"neutral", "loaded", "voice", "quoted_spans"}
-        assert case["voice"] in {"quoted", "mixed"}
-        assert case["quoted_spans"]
-        quoted = differing(case["neutral"], case["loaded"])[1]
-        locate(case["quoted_spans"], quoted)
-        before, after = case["loaded"].split(quoted)
-        assert re.search(r'["“‘]', before + quoted[0])
-        assert re.search(r'["”’]', quoted[-2:] + after)
-
-
 def test_nothing_measured_on_is_trained_on() -> None:
     measured = [sentence["text"] for article in ARTICLES for sentence in gold(article)["sentences"]]
-    measured += [item["text"] for items in load("sentences.json").values() for item in items]
-    measured += load("checklist/facts.json")
-    measured += [case["loaded"] for name in ("insertion", "quotation") for case in load(f"checklist/{name}.json")]
     rows = [json.loads(line) for path in TRAINING.glob("*.jsonl") for line in path.read_text("utf-8").splitlines()]
     trained = [(value, words(value)) for row in rows for value in row.values() if isinstance(value, str)]
     assert trained

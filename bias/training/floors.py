@@ -1,4 +1,4 @@
-"""The gate of the shipped model: what it must not fall below on our own cases and seed articles.
+"""The gate of the shipped model: what it must not fall below on our own checklist and seed articles.
 
 Floors stand with a digest of the data that they were measured on. They rise by `python -m bias.training floors`; they
 fall only by `--lower REASON`, which is written to the changelog.
@@ -8,37 +8,45 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bias.detector import Detector
 from bias.errors import DataError
 from bias.output import atomic_write
-from bias.training.figures import flag_rates
-
-LOADED = ("loaded-plain", "loaded-sly", "insertion-loaded")
-"""Groups of cases that are to be flagged; every other group is to be left alone."""
+from bias.training.checklist import CapabilityResult, macro_f1, read_checklist, run_checklist
 
 SLACK = 1e-4
 """Floors are kept to four decimals."""
 
 
-def read_cases(folder: Path) -> dict[str, list[str]]:
-    """The stand-alone sentences of the behavioural cases by group."""
-    sentences = json.loads((folder / "sentences.json").read_text("utf-8"))
-    groups = {name: [row["text"] for row in rows] for name, rows in sentences.items()}
-    insertion = json.loads((folder / "checklist/insertion.json").read_text("utf-8"))
-    groups |= {f"insertion-{kind}": [row[kind] for row in insertion] for kind in ("neutral", "loaded", "control")}
-    groups["facts"] = json.loads((folder / "checklist/facts.json").read_text("utf-8"))
-    quotation = json.loads((folder / "checklist/quotation.json").read_text("utf-8"))
-    return groups | {f"quotation-{kind}": [row[kind] for row in quotation] for kind in ("neutral", "loaded")}
+def measure(detector: Detector, checklist: Path, seeds: Path) -> dict[str, float]:
+    """Shares from 0 to 1, higher is better: the checklist (balanced prior) and seed articles (news prior)."""
+    rates = gated(run_checklist(detector, read_checklist(checklist)))
+    return {f"cases/{name}": rate for name, rate in rates.items()} | {
+        f"seeds/{name}": value for name, value in seed_figures(detector, seeds).items()
+    }
 
 
-def measure(detector: Detector, cases: Path, seeds: Path) -> dict[str, float]:
-    """Shares from 0 to 1, higher is better: cases decided rightly (balanced prior) and seed articles (news prior)."""
-    rates = flag_rates(detector, read_cases(cases))
-    decided = {f"cases/{name}": rate if name in LOADED else 1 - rate for name, rate in rates.items()}
-    return decided | {f"seeds/{name}": value for name, value in seed_figures(detector, seeds).items()}
+def gated(results: Sequence[CapabilityResult]) -> dict[str, float]:
+    """What of a checklist's results has a floor: shares from 0 to 1, higher is better.
+
+    Both labels of a capability of stand-alone sentences count together. Of swaps: the share of fillings that keep the
+    label of their template, by capability, and the macro-F1 over the fillings of all. Known failures have no floor.
+    """
+    wanted = [result for result in results if not result.known_failure]
+    rates: dict[str, float] = {}
+    for name in dict.fromkeys(result.capability for result in wanted if result.kind == "mft"):
+        parts = [result for result in wanted if result.capability == name]
+        rates[name] = sum(part.passed for part in parts) / sum(part.n for part in parts)
+    for result in wanted:
+        if result.changed is not None:
+            rates[result.name] = 1 - result.changed
+        elif result.kind in ("direction", "quotation"):
+            rates[result.name] = result.rate
+    if swaps := [result for result in wanted if result.kind == "invariance"]:
+        rates["swaps-macro-f1"] = macro_f1(swaps)
+    return rates
 
 
 def seed_figures(detector: Detector, seeds: Path) -> dict[str, float]:
@@ -70,15 +78,10 @@ def seed_figures(detector: Detector, seeds: Path) -> dict[str, float]:
     }
 
 
-def digest_of(cases: Path, seeds: Path) -> str:
+def digest_of(checklist: Path, seeds: Path) -> str:
     """The sha256 over the names and contents of all files that the gate measures on."""
     total = hashlib.sha256()
-    measured = [
-        cases / "sentences.json",
-        *(cases / "checklist").glob("*.json"),
-        *seeds.glob("*.json"),
-        *seeds.glob("*.txt"),
-    ]
+    measured = [*checklist.glob("*.json"), *seeds.glob("*.json"), *seeds.glob("*.txt")]
     for path in sorted(measured, key=lambda path: (path.parent.name, path.name)):
         total.update(f"{path.parent.name}/{path.name}\0".encode())
         total.update(path.read_bytes())

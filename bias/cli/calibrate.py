@@ -13,7 +13,6 @@ from bias.cli.data import (
     DataFolder,
     GroupColumn,
     LabelColumn,
-    OutletLabelColumn,
     Positive,
     SpansColumn,
     VotesColumn,
@@ -124,7 +123,6 @@ def calibrate(
     spans_column: SpansColumn = None,
     votes_column: VotesColumn = None,
     group_column: GroupColumn = None,
-    outlet_label_column: OutletLabelColumn = None,
     data_folder: DataFolder = None,
     encoding: Encoding = "utf-8",
     errors: Errors = "strict",
@@ -164,7 +162,6 @@ def calibrate(
             spans=spans_column,
             votes=votes_column,
             group=group_column,
-            outlet_label=outlet_label_column,
         )
         loaded = read_data(data, columns, positive=positive, data_folder=data_folder, encoding=encoding, errors=errors)
         note_files(loaded.files)

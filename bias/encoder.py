@@ -59,7 +59,7 @@ class OnnxEncoder:
     """
 
     def __init__(self, model: Path, tokenizer: Path, max_tokens: int, threads: int | None = None) -> None:
-        self._session = _open_session(model)
+        self._session = open_session(model)
         self._tokenizer = open_tokenizer(tokenizer, max_tokens)
         self._threads = threads or available_cpus()
 
@@ -120,7 +120,12 @@ def map_ordered(function: Callable[[T], R], items: Iterable[T], threads: int) ->
             yield result
 
 
-def _open_session(path: Path) -> Any:
+def open_session(path: Path) -> Any:
+    """A single-threaded session of ONNX Runtime on the CPU.
+
+    Raises:
+        ModelError: the file is not a model that it can load.
+    """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 

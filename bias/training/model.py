@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
+from bias.errors import ModelError
 from bias.types import CATEGORIES
 
 HEADS = ("sentence", "token", "opinion", "technique")
@@ -64,7 +67,7 @@ class BiasModel(PreTrainedModel):
     def __init__(self, config: BiasConfig) -> None:
         super().__init__(config)
         base = AutoConfig.for_model(**config.base)
-        self.encoder = AutoModel.from_config(base, add_pooling_layer=False)
+        self.encoder = AutoModel.from_config(base, **_without_pooler(base))
         self.dropout = nn.Dropout(config.dropout)
         self.sentence = nn.Linear(base.hidden_size, 1)
         self.token = nn.Linear(base.hidden_size, 1)
@@ -74,12 +77,45 @@ class BiasModel(PreTrainedModel):
 
     @classmethod
     def from_base(cls, base: str | Path, losses: dict[str, float], dropout: float = 0.1) -> BiasModel:
-        """A model with fresh heads on the pretrained encoder at a path or, with a network, of that name on the hub."""
-        encoder = AutoModel.from_pretrained(base, add_pooling_layer=False)
-        described = {name: value for name, value in encoder.config.to_dict().items() if name != "_name_or_path"}
-        model = cls(BiasConfig(base=described, losses=losses, dropout=dropout))
+        """A model in fp32 with fresh heads on the pretrained encoder at a path or, with a network, on the hub.
+
+        Only safetensors are read and no code that comes with an encoder is run.
+
+        Raises:
+            ModelError: the encoder's file lacks some of its weights, which would be random numbers.
+            OSError, ValueError, RuntimeError: there is no such encoder (`bias.training.bases` puts it in one line).
+        """
+        safe: dict[str, Any] = {"trust_remote_code": False}
+        described = AutoConfig.from_pretrained(base, **safe)
+        encoder, report = AutoModel.from_pretrained(
+            base,
+            config=described,
+            dtype=torch.float32,
+            use_safetensors=True,
+            output_loading_info=True,
+            **_without_pooler(described),
+            **safe,
+        )
+        if missing := sorted(report["missing_keys"]):
+            raise ModelError(f"{base}: {len(missing)} weights of the encoder are missing, as {missing[0]}")
+        values = {name: value for name, value in encoder.config.to_dict().items() if name != "_name_or_path"}
+        model = cls(BiasConfig(base=values, losses=losses, dropout=dropout))
         model.encoder = encoder
         return model
+
+    @property
+    def max_positions(self) -> int:
+        """The most tokens that the encoder can tell apart by position; `sys.maxsize` where nothing limits them.
+
+        Encoders of RoBERTa's kind number positions from the one after their padding id, so a table of 514 rows
+        serves 512 tokens; their table marks that id as its `padding_idx`.
+        """
+        for name, module in self.encoder.named_modules():
+            if name.rpartition(".")[2] == "position_embeddings" and isinstance(module, nn.Embedding):
+                offset = 0 if module.padding_idx is None else module.padding_idx + 1
+                return module.num_embeddings - offset
+        stated = getattr(self.encoder.config, "max_position_embeddings", None)
+        return stated if stated and stated > 0 else sys.maxsize
 
     def forward(
         self,
@@ -121,6 +157,13 @@ class BiasModel(PreTrainedModel):
             ]
             output["loss"] = torch.stack(losses).sum()
         return output
+
+
+def _without_pooler(config: PreTrainedConfig) -> dict[str, bool]:
+    """The argument that keeps an encoder's unused pooling layer out, for the classes that take it."""
+    kind = MODEL_MAPPING.get(type(config), None)
+    takes = isinstance(kind, type) and "add_pooling_layer" in inspect.signature(kind).parameters
+    return {"add_pooling_layer": False} if takes else {}
 
 
 def _masked_loss(logits: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:

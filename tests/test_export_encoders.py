@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from encoders import ENCODERS, write_encoder
+
+from bias.training.bases import open_base
+from bias.training.export import check_parity, export_fp32, quantise
+
+TEXTS = ["the reckless vote", "a tax on the vote said the minister in the regime", "Regime!"]
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_any_encoder_is_exported_and_computes_the_same(kind: str, tmp_path: Path) -> None:
+    base = open_base(str(write_encoder(tmp_path / kind, ENCODERS[kind]())), {})
+    before = base.model.encoder.config._attn_implementation
+    export_fp32(base.model, tmp_path / "model.onnx")
+    assert base.model.encoder.config._attn_implementation == before
+    assert check_parity(base.model, tmp_path / "model.onnx", base.tokenizer, TEXTS) < 1e-5
+    quantise(tmp_path / "model.onnx", tmp_path / "small.onnx", "int8")
+    assert (tmp_path / "small.onnx").stat().st_size < (tmp_path / "model.onnx").stat().st_size

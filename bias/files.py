@@ -56,6 +56,7 @@ _SIGNATURES = {
     "a Parquet table": PARQUET_MAGIC,
     "an Arrow table": rb"ARROW1\0",
     "a NumPy array": rb"\x93NUMPY",
+    "a Python pickle": rb"\x80(?:[\x02\x03][\](}c]|[\x04\x05]\x95)",
 }
 _PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _SIGNATURES.items()}
 

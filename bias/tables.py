@@ -78,6 +78,8 @@ def iter_rows(
                 yield number, _without_surrogates(row)
     except OSError as error:
         raise InputError(f"{source}: {cannot_read(error)}") from error
+    except RecursionError as error:  # less deep than the parser bears, too deep to be looked through
+        raise InputError(f"{source}:{number}: JSON that cannot be read: nested too deep") from error
     except InputError as error:
         place = f"{source}:{number}" if number else source
         raise type(error)(f"{place}: {error}") from error

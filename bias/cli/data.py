@@ -61,10 +61,6 @@ OutletColumn = Annotated[str | None, _column("The column with the outlet; 'outle
 LeaningColumn = Annotated[str | None, _column("The column with the outlet's leaning; 'leaning' if there is one.")]
 TopicColumn = Annotated[str | None, _column("The column with the topic; 'topic' if there is one.")]
 WeightColumn = Annotated[str | None, _column("The column with the row's weight; 'weight' if there is one.")]
-OutletLabelColumn = Annotated[
-    str | None, _column("The column with the label of the outlet's own words; 'outlet_label' if there is one.")
-]
-OpinionColumn = Annotated[str | None, _column("The column with the degree of opinion, 0 to 1; 'opinion' if any.")]
 Positive = Annotated[
     str | None,
     typer.Option(
@@ -110,8 +106,6 @@ def columns_of(
     leaning: str | None = None,
     topic: str | None = None,
     weight: str | None = None,
-    outlet_label: str | None = None,
-    opinion: str | None = None,
 ) -> Columns:
     """The columns that the options name.
 
@@ -120,7 +114,7 @@ def columns_of(
     """
     with needs_training("reading labelled data"):
         from bias.training.readers import Columns
-    return Columns(text, label, spans, votes, group, outlet, leaning, topic, weight, outlet_label, opinion)
+    return Columns(text, label, spans, votes, group, outlet, leaning, topic, weight)
 
 
 def read_data(

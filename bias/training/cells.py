@@ -70,9 +70,9 @@ def plain(value: Any) -> str:
         return value.strip()
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float | Decimal) and value == int(value):
-        return str(int(value))
-    return str(value) if isinstance(value, int | float | Decimal) else json.dumps(value, sort_keys=True, default=str)
+    if isinstance(value, float | Decimal):
+        return str(int(value)) if math.isfinite(value) and value == int(value) else str(value)
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def number(value: Any) -> float | None:

@@ -11,7 +11,7 @@ from urllib.request import getproxies
 
 from bias.errors import DataError, MissingExtraError
 
-_NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)?", re.ASCII)
+_NAME = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)?", re.ASCII)
 _HUB = "https://huggingface.co"
 _ALSO = {"dev": "validation", "development": "validation", "validation": "dev"}
 """Another name that authors give a part."""

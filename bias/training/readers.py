@@ -33,7 +33,7 @@ class DataFile:
     """Where examples came from.
 
     `name` is as the user gave it, without folders. `sha256` is that of the file (of a set from the hub: of its rows as
-    JSON). `rows` were read, of which `labelled` say something to learn from; `weight` is that of the whole file, and
+    JSON). `rows` were read, of which somebody `labelled` so many; `weight` is that of the whole file, and
     `missed` counts the words given as spans that their text does not hold.
     """
 
@@ -105,7 +105,7 @@ def load_data(
             table, sha256 = _open(name, columns, positive, labels, encoding, errors, max_bytes)
             tables.append(table)
             name, found, rows, missed = table.name, table.examples, len(table.examples), table.missed
-        labelled = [example for example in found if _is_labelled(example)]
+        labelled = found if is_named(spec) else [example for example in found if example.label is not None]
         if labels == "required":
             if not labelled:
                 raise DataError(f"{name}: none of the {rows:,} rows has a label in column {columns.label!r}")
@@ -137,10 +137,6 @@ def with_soft_labels(examples: Iterable[Example]) -> list[Example]:
         replace(example, label=example.votes[0] / example.votes[1]) if example.votes else example
         for example in examples
     ]
-
-
-def _is_labelled(example: Example) -> bool:
-    return example.label is not None or example.opinion is not None or bool(example.techniques)
 
 
 def _parse(spec: str) -> tuple[str, float]:

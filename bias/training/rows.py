@@ -28,6 +28,8 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """Where a value is looked for whose column is not named; of several, the first that is not empty in a row."""
 
+_OPTIONS = frozenset(USUAL_NAMES) - {"outlet_label", "opinion"}
+"""What the command line has a --...-column for."""
 _MANY = 5
 """So many examples of what was found an error names."""
 _SEPARATORS = (";", "\t", "|")
@@ -122,7 +124,7 @@ def _choose(name: str, columns: Columns, names: tuple[str, ...], labels: Labels)
             two = field == "votes" and given not in names and given.count("/") == 1
             chosen[field] = tuple(given.split("/")) if two else (given,)
             for column in chosen[field]:
-                _need(name, f"--{field.replace('_', '-')}-column", column, names)
+                _need(name, f"--{field}-column" if field in _OPTIONS else "its name", column, names)
         elif given == "":
             chosen[field] = ()
         elif field == "votes":
@@ -189,8 +191,8 @@ def _example(
         try:
             return reader(*(arguments or (cell(field),)))
         except DataError as error:
-            columns, option = "/".join(chosen[field]), f"--{field.replace('_', '-')}-column"
-            raise DataError(f"column {columns!r}: {error} ({option} '' leaves it unread)") from error
+            advice = f"--{field}-column '' leaves it unread" if field in _OPTIONS else "rename it to leave it unread"
+            raise DataError(f"column {'/'.join(chosen[field])!r}: {error} ({advice})") from error
 
     counts = [row.get(column) for column in chosen["votes"]]
     spans, missed = read("spans", cells.spans, cell("spans"), text, label)

@@ -22,7 +22,16 @@ from bias.detector import Detector
 from bias.errors import DataError, UsageError
 from bias.quotation import attribute
 from bias.training.capabilities import Capability, Insertion, Quote, Statement, Template
-from bias.training.checklist import Judged, judge, macro_f1, own_checklist, read_checklist, run_checklist, wilson
+from bias.training.checklist import (
+    Judged,
+    flag_rates,
+    judge,
+    macro_f1,
+    own_checklist,
+    read_checklist,
+    run_checklist,
+    wilson,
+)
 from bias.training.examples import near_duplicates
 from bias.training.floors import gated
 from bias.training.results import QUESTIONS, CapabilityResult
@@ -326,6 +335,8 @@ class TestJudging:
         known = Capability("k", "mft", "K.", (Statement("a", "neutral"),), known_failure=True)
         judged = model(a=0.1, b=0.2, c=0.1, d=0.8)
         rates = gated([result for capability in (swaps, mixed, known) for result in judge(capability, judged)])
+        assert flag_rates(judge(mixed, judged)) == {"m-neutral": 0.0, "m-loaded": 0.0}
+        assert flag_rates(judge(swaps, judged)) == {}
         assert rates == {"m": 0.5, "s-same": 0.75, "swaps-macro-f1": pytest.approx((6 / 7) / 2)}
 
 

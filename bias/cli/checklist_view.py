@@ -45,7 +45,9 @@ def checklist_markdown(results: Sequence[CapabilityResult], *, failures: bool = 
         for result in results:
             if result.failures:
                 lines += ["", f"**{_cell(_title(result))}: {_cell(result.asked)}**", ""]
-                lines += [f"- {_cell('; '.join(_sentences(f)))}, expected {_cell(f.expected)}" for f in result.failures]
+                lines += [
+                    f"- {_cell(' / '.join(_sentences(f)))} (expected {_cell(f.expected)})" for f in result.failures
+                ]
     return "\n".join(lines) + "\n"
 
 

@@ -14,16 +14,16 @@ QUESTIONS: Mapping[tuple[Kind, str], str] = {
     ("mft", "neutral"): "neutral ones left alone",
     ("mft", "loaded"): "opinionated ones caught",
     ("direction", "neutral"): "plain sentence left alone",
-    ("direction", "control"): "with an ordinary word: left alone",
-    ("direction", "steady"): "an ordinary word raises it by little",
-    ("direction", "loaded"): "with a loaded word: caught",
-    ("direction", "raised"): "a loaded word raises it",
+    ("direction", "control"): "ordinary word put in: left alone",
+    ("direction", "steady"): "ordinary word put in: small move",
+    ("direction", "loaded"): "loaded word put in: caught",
+    ("direction", "raised"): "loaded word put in: higher",
     ("quotation", "neutral"): "plain quote: outlet left alone",
     ("quotation", "loaded"): "loaded quote: outlet left alone",
-    ("quotation", "steady"): "a loaded quote moves the outlet's by little",
+    ("quotation", "steady"): "loaded quote: small move",
     ("quotation", "outside"): "loading outside the quote: caught",
-    ("invariance", "same"): "one label whatever is filled in, moves small",
-    ("invariance", "right"): "the right label whatever is filled in",
+    ("invariance", "same"): "same label, small moves",
+    ("invariance", "right"): "right label throughout",
 }
 """What each question asks, in words."""
 

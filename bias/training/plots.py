@@ -155,7 +155,12 @@ def precision_recall(*models: Predictions) -> Picture:
         area = float(np.sum(np.diff(recall, prepend=0.0) * precision))
         recall, precision = np.append(0, recall), np.append(precision[0], precision)
         axes.plot(
-            recall, precision, color=colour, linewidth=1.4, label=f"{name}: average {area:.3f}", drawstyle="steps-pre"
+            recall,
+            precision,
+            color=colour,
+            linewidth=1.4,
+            label=f"{name}: average precision {area:.3f}",
+            drawstyle="steps-pre",
         )
         flagged = predictions.flags == 1
         if flagged.any():
@@ -318,4 +323,6 @@ def _threshold(axes: Axes, at: float, text: str) -> None:
 
 
 def _legend(axes: Axes, **where: Any) -> None:
+    if not axes.get_legend_handles_labels()[0]:
+        return
     axes.legend(frameon=False, fontsize=7.5, handlelength=1.2, labelcolor="linecolor", borderaxespad=0.3, **where)

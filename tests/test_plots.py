@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from measured import example, given_predictions, sample
+from sklearn.metrics import precision_recall_curve
+
+from bias.training import plots
+from bias.training.comparison import compare
+from bias.training.measuring import Predictions, measure
+from bias.training.slices import FEWEST
+
+
+def texts(picture: Figure) -> str:
+    return " ".join(text.get_text() for text in picture.findobj(mpl.text.Text))
+
+
+def test_no_state_of_pyplot_is_touched() -> None:
+    code = "import sys, bias.training.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_users_settings_neither_matter_nor_change() -> None:
+    with mpl.rc_context({"font.size": 31.0, "axes.facecolor": "black"}):
+        picture = plots.confusion(sample(40))
+        assert mpl.rcParams["font.size"] == 31.0
+    assert picture.axes[0].get_facecolor() == (1, 1, 1, 1)
+
+
+def test_reliability_shows_bins_of_equal_mass_with_their_bounds() -> None:
+    predictions = sample(200)
+    said, found, low, high = plots.reliability_bins(predictions)
+    assert len(said) == 10
+    assert np.all(np.diff(said) > 0)
+    order = np.argsort(predictions.probabilities)[:20]
+    assert said[0] == pytest.approx(predictions.probabilities[order].mean())
+    assert found[0] == pytest.approx(predictions.labels[order].mean())
+    assert np.all((low <= found) & (found <= high))
+    assert np.all(high - low > 0)
+
+
+def test_the_curve_is_scikit_learns() -> None:
+    predictions = sample(150, skill=0.3)
+    precision, recall = plots.precision_recall_points(predictions)
+    expected = precision_recall_curve(predictions.labels, predictions.probabilities)
+    assert np.allclose(precision, expected[0][:-1][::-1])
+    assert np.allclose(recall, expected[1][:-1][::-1])
+
+
+def test_every_picture_names_what_it_shows() -> None:
+    first, second = sample(120, name="mine"), sample(120, seed=4, name="theirs")
+    assert "threshold 0.50" in texts(plots.reliability(first))
+    assert "mine" in texts(plots.reliability(first, second))
+    assert "theirs: average precision 0." in texts(plots.precision_recall(first, second))
+    assert "labelled" in texts(plots.confusion(first)).casefold()
+    assert "← theirs better" in texts(plots.differences(compare(first, second)))
+
+
+def test_slices_are_shown_with_their_sizes_and_the_small_ones_are_not() -> None:
+    examples = [example(i, outlet="Big" if i < 60 else "Small", leaning="left") for i in range(60 + FEWEST - 1)]
+    labels = [i % 2 for i in range(len(examples))]
+    shown = texts(plots.slices(measure(given_predictions(labels, labels, examples=examples), draws=50)))
+    assert "Big  (60)" in shown
+    assert "Small" not in shown
+
+
+@pytest.mark.parametrize(
+    "predictions",
+    [
+        given_predictions([1] * 12, [0.9] * 12),
+        given_predictions([0] * 12, [0.2] * 12),
+        given_predictions([1], [0.5]),
+        given_predictions([0, 1, 1], [0.0, 1.0, 1.0]),
+    ],
+)
+def test_what_cannot_be_measured_is_drawn_without_it(predictions: Predictions, tmp_path: Path) -> None:
+    comparison = compare(predictions, predictions.at(0.95), draws=20)
+    pictures = [
+        plots.reliability(predictions),
+        plots.precision_recall(predictions, predictions),
+        plots.confusion(predictions),
+        plots.slices(comparison.first),
+        plots.differences(comparison),
+    ]
+    for number, picture in enumerate(pictures):
+        plots.save(picture, tmp_path / str(number), ("svg",))
+        assert (tmp_path / f"{number}.svg").stat().st_size > 1000
+
+
+def test_the_same_picture_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        plots.save(plots.reliability(sample(60)), tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

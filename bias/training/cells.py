@@ -189,7 +189,8 @@ def spans(value: Any, text: str, label: float | None) -> tuple[Offsets | None, i
     A list holds {"start", "end"} objects (with "text", it is checked), [start, end] pairs, or words and phrases, which
     are looked for in the text. None stands for not known: an empty cell (nobody marked words), words of which none is
     in the text, and an empty list in a row that is not neutral - as in BABE, where such a row means that the annotators
-    named no word, not that none is loaded. In a neutral row (label below 0.5) an empty list means that there are none.
+    named no word, not that none is loaded. In a neutral row (label below 0.5) an empty list means that there are none;
+    words that are given stay, whatever the label.
 
     Raises:
         DataError: it is no such list, or offsets point outside the text.

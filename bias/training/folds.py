@@ -148,8 +148,8 @@ def read_out_of_fold(path: Path) -> list[OutOfFold]:
 
 
 def _out_of_fold(row: dict[str, Any]) -> OutOfFold:
-    spans = row["example"]["spans"]
-    example = Example(**row.pop("example"))
+    spans, votes = row["example"]["spans"], row["example"].get("votes")
+    example = Example(**row.pop("example") | {"votes": votes and tuple(votes)})
     if spans is not None:
         example = replace(example, spans=tuple((a, b) for a, b in spans))
     return OutOfFold(example=example, **row)

@@ -91,8 +91,9 @@ def test_the_change_by_quantisation_is_what_scikit_learn_says() -> None:
     assert change.sentences == 400
 
 
-def test_a_file_against_itself_does_not_change(exact: Path, tmp_path: Path) -> None:
+def test_a_file_against_itself_does_not_change(exact: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     quantise(exact, tmp_path / "small.onnx", "int8")
+    assert caplog.messages == []
     of_exact, of_small = (
         sentence_logits(OnnxEncoder(path, exact.with_name("tokenizer.json"), 64, 1), TEXTS)
         for path in (exact, tmp_path / "small.onnx")

@@ -110,16 +110,15 @@ def _eager(model: BiasModel) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep off standard error what the exporter says of itself, and the whole graph that it prints when it fails."""
-    logger = logging.getLogger("torch")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    """Keep off standard error what the libraries say of themselves, and the whole graph that a failed export prints."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(before)
 
 
 def _without_traces(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -141,19 +140,21 @@ def quantise(exact: Path, path: Path, precision: Precision, samples: Sequence[Se
     if precision == "fp32":
         path.write_bytes(exact.read_bytes())
     elif precision == "int8":
-        quantize_dynamic(exact, path, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
+        with _quiet():
+            quantize_dynamic(exact, path, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
     else:
-        quantize_static(
-            exact,
-            path,
-            _Samples(samples),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["MatMul", "Gather"],
-            per_channel=True,
-            reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-        )
+        with _quiet():
+            quantize_static(
+                exact,
+                path,
+                _Samples(samples),
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=["MatMul", "Gather"],
+                per_channel=True,
+                reduce_range=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+            )
     onnx.checker.check_model(str(path))
 
 

@@ -10,13 +10,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from scipy.special import logit
+from scipy.special import expit, logit
 from tokenizers import Tokenizer
 
-from bias.detector import Detector
 from bias.encoder import OnnxEncoder
 from bias.modelfolder import TOKENIZER, WEIGHTS
-from bias.scoring import sentence_result
 from bias.training.evaluation import (
     MEASURES,
     Array,
@@ -26,8 +24,8 @@ from bias.training.evaluation import (
     f1_of_counts,
     word_counts,
 )
-from bias.training.examples import Example, as_sentence
-from bias.training.export import Precision, export_fp32, quantise
+from bias.training.examples import Example
+from bias.training.export import Precision, export_fp32, quantisation_change, quantise, sentence_logits
 from bias.training.fitting import apply_platt, fit_platt, macro_f1_threshold
 from bias.training.folds import OutOfFold
 from bias.training.model import BiasModel
@@ -184,35 +182,19 @@ def compare_precisions(model: BiasModel, folder: Path, examples: Sequence[Exampl
             quantise(exact, path, precision, samples)
             encoder = OnnxEncoder(path, folder / TOKENIZER, 256)
             begun = time.perf_counter()
-            logits = np.array([encoded.sentence for encoded in encoder.encode(texts)])
+            logits = sentence_logits(encoder, texts)
             seconds = time.perf_counter() - begun
             order = np.random.default_rng(0).permutation(len(texts))
-            again = np.array([encoded.sentence for encoded in encoder.encode([texts[i] for i in order])])
-            probabilities = 1 / (1 + np.exp(-logits))
-            flags = (probabilities >= 0.5).astype(int)
-            reference = probabilities if reference is None else reference
+            again = sentence_logits(encoder, [texts[i] for i in order])
+            reference = logits if reference is None else reference
+            change = quantisation_change(reference, logits, labels)
             table[precision] = {
-                "macro_f1": MEASURES["macro_f1"](labels, probabilities, flags),
-                "auroc": MEASURES["auroc"](labels, probabilities, flags),
+                "macro_f1": change.quantised["macro_f1"],
+                "auroc": change.quantised["auroc"],
                 "megabytes": path.stat().st_size / 1e6,
                 "sentences_per_second": len(texts) / seconds,
-                "moved": float(np.abs(probabilities - reference).max()),
-                "moved_mean": float(np.abs(probabilities - reference).mean()),
-                "coupling": float(np.abs(1 / (1 + np.exp(-again)) - probabilities[order]).max()),
+                "moved": change.moved,
+                "moved_mean": change.moved_mean,
+                "coupling": float(np.abs(expit(again) - expit(logits[order])).max()),
             }
     return table
-
-
-def flag_rates(detector: Detector, groups: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """The share of the stand-alone sentences of each group that a model flags, balanced prior."""
-    calibration = detector.model.calibration
-    maps = calibration.balanced
-    rates = {}
-    for name, texts in groups.items():
-        predictions = detector.predict(as_sentence(text) for text in texts)
-        results = [
-            sentence_result(text, prediction, calibration, maps, "separate", maps.thresholds["separate"])
-            for text, prediction in zip(texts, predictions, strict=True)
-        ]
-        rates[name] = float(np.mean([result.label == "opinionated" for result in results]))
-    return rates

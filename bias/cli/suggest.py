@@ -96,8 +96,6 @@ def suggest(
     if candidates < n:
         raise UsageError(f"--candidates is at least --n ({n}), not {candidates}: sentences are chosen among them")
     with needs_training("bias suggest"):
-        import numpy as np
-
         from bias.detector import Detector
         from bias.training import suggest as choosing
         from bias.training.embedding import load_trainable, run_model
@@ -116,12 +114,11 @@ def suggest(
     most = choosing.apart_from(most, excluded, tally)
     texts = [candidate.of.sentence.text for candidate in most]
     vectors = run_model(network, tokenizer, texts, lambda items: track(items, "candidates", len(texts))).vectors
-    points = choosing.gradients(np.array([candidate.probability for candidate in most]), vectors)
-    drawn = choosing.draw(points, choosing.clusters(most), n, seed)
+    chosen = choosing.choose(most, vectors, n, seed)
     with _open_rows(target) as out:
-        for i in drawn:
-            out.write(choosing.to_row(most[i], detector, maps))
-    note(_summary(tally, len(most), len(drawn), target))
+        for candidate in chosen:
+            out.write(choosing.to_row(candidate, detector, maps))
+    note(_summary(tally, len(most), len(chosen), target))
     return ExitStatus.ERROR if source.failed else ExitStatus.DONE
 
 

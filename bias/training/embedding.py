@@ -13,21 +13,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from bias.encoder import open_tokenizer
-from bias.errors import ModelError
-from bias.modelfolder import MANIFEST, TOKENIZER, TRAINABLE, open_model, verify_file
-from bias.training.model import BiasConfig, BiasModel
+from bias.modelfolder import TOKENIZER, open_model
+from bias.training.bases import open_base
+from bias.training.model import BiasModel
 
 BATCH = 32
 """Windows that are read at once."""
 
 TOKENIZED = 1000
 """Texts that are tokenized at once."""
-
-CONFIG = "config.json"
 
 Progress = Callable[[Iterable[int]], Iterable[int]]
 """Something that passes items on and may show how many have gone by, as `bias.cli.progress.track` does."""
@@ -67,22 +64,9 @@ def load_trainable(folder: Path) -> tuple[BiasModel, Tokenizer]:
     Raises:
         ModelError: no model folder, damaged, or without trainable weights.
     """
-    opened = open_model(folder)
-    files = opened.manifest["files"]
-    for name in (TRAINABLE, CONFIG):
-        if name not in files or not (folder / name).is_file():
-            raise ModelError(
-                f"{folder} has no trainable weights ({name} is missing or not in {MANIFEST}): "
-                "name a model folder that bias train wrote, or the shipped one"
-            )
-        verify_file(folder / name, files[name])
-    try:
-        # Read by hand, for `from_pretrained` draws a bar on standard error and fills what is missing at random.
-        model = BiasModel(BiasConfig.from_pretrained(folder))
-        model.load_state_dict(load_file(folder / TRAINABLE), strict=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelError(f"{folder / TRAINABLE}: not the weights of a model: {str(error).splitlines()[0]}") from error
-    return model.float().eval(), open_tokenizer(folder / TOKENIZER, opened.max_tokens)
+    opened = open_model(folder)  # first, for a base may also be a name on the hub
+    base = open_base(str(folder), losses={}, max_tokens=opened.max_tokens)
+    return base.model.eval(), open_tokenizer(folder / TOKENIZER, base.max_tokens)
 
 
 def run_model(model: BiasModel, tokenizer: Tokenizer, texts: Sequence[str], progress: Progress = iter) -> Embedded:

@@ -11,7 +11,7 @@ The pool may be large: all of it is read once by the fast engine, and vectors ar
 from __future__ import annotations
 
 import heapq
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import tee
 from typing import Any
@@ -24,10 +24,12 @@ from bias.evidence import evidence
 from bias.quotation import attribute
 from bias.scoring import find_terms, sentence_result
 from bias.segmentation import segment
-from bias.training.examples import Example, article_groups, as_sentence, near_duplicates
+from bias.training.examples import as_sentence, near_duplicates
 from bias.training.splits import fingerprint
 from bias.types import Article, Prediction, Sentence
 from bias.words import WORD
+
+Refusal = Callable[[int, Sequence[int]], bool]
 
 FEWEST_WORDS = 3
 """Sentences of fewer words are never suggested: a page number or a by-line teaches nothing."""
@@ -132,9 +134,19 @@ def apart_from(candidates: Sequence[Candidate], texts: Sequence[str], tally: Tal
     return [candidate for candidate, repeated in zip(candidates, again, strict=True) if not repeated]
 
 
-def clusters(candidates: Sequence[Candidate]) -> list[str]:
-    """A key for each candidate, the same for those that nearly repeat one another."""
-    return article_groups([Example(candidate.of.sentence.text, "pool") for candidate in candidates])
+def choose(candidates: Sequence[Candidate], vectors: np.ndarray, count: int, seed: int) -> list[Candidate]:
+    """`count` of the candidates by BADGE, none of them nearly repeating another; the most telling first.
+
+    Shape:
+        vectors: (candidates, width)
+    """
+    texts = [candidate.of.sentence.text for candidate in candidates]
+    points = gradients(np.array([candidate.probability for candidate in candidates]), vectors)
+
+    def repeats_one(point: int, drawn: Sequence[int]) -> bool:
+        return bool(near_duplicates([texts[point]], [texts[i] for i in drawn])[0])
+
+    return [candidates[i] for i in draw(points, count, seed, repeats_one)]
 
 
 def gradients(probabilities: np.ndarray, vectors: np.ndarray) -> np.ndarray:
@@ -148,29 +160,32 @@ def gradients(probabilities: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     return np.asarray((probabilities - (probabilities >= 0.5))[:, None] * vectors.astype(np.float64))
 
 
-def draw(points: np.ndarray, keys: Sequence[str], count: int, seed: int) -> list[int]:
+def draw(points: np.ndarray, count: int, seed: int, refuse: Refusal = lambda point, drawn: False) -> list[int]:
     """The seeding of k-means++: the longest point, then each with a chance by its squared distance to those drawn.
 
-    No two points of one key are drawn. Fewer than `count` come back where no other key, or no other point, is left.
+    Fewer than `count` come back where all points that are left equal one drawn, or are refused.
 
-    Shape:
-        points: (n, width), float64; keys: n
+    Args:
+        points: shape (n, width), float64.
+        refuse: whether a point must not go with those drawn before it.
     """
     if not len(points):
         return []
     generator = np.random.default_rng(seed)
-    key = np.unique(np.asarray(keys), return_inverse=True)[1]
-    drawn = [int(np.argmax((points**2).sum(axis=1)))]
+    drawn: list[int] = []
     distance = np.full(len(points), np.inf)
+    following = int(np.argmax((points**2).sum(axis=1)))
     while len(drawn) < count:
-        last = drawn[-1]
-        distance = np.minimum(distance, ((points - points[last]) ** 2).sum(axis=1))
-        distance[key == key[last]] = 0.0
+        if refuse(following, drawn):
+            distance[following] = 0.0
+        else:
+            drawn.append(following)
+            distance = np.minimum(distance, ((points - points[following]) ** 2).sum(axis=1))
         total = distance.sum()
         if total <= 0.0:
             break
-        drawn.append(int(generator.choice(len(points), p=distance / total)))
-    return drawn[:count]
+        following = int(generator.choice(len(points), p=distance / total))
+    return drawn
 
 
 def to_row(candidate: Candidate, detector: Detector, maps: PriorMap) -> dict[str, Any]:

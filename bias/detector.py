@@ -8,7 +8,7 @@ from itertools import tee
 from pathlib import Path
 
 from bias.encoder import Encoded, Encoder, OnnxEncoder
-from bias.modelfolder import TOKENIZER, WEIGHTS, ModelFolder, default_model, open_model
+from bias.modelfolder import TOKENIZER, WEIGHTS, ModelFolder, model_folder, open_model
 from bias.quotation import attribute
 from bias.reading import read_text
 from bias.segmentation import segment
@@ -29,7 +29,7 @@ class Detector:
     """A verified model, ready to read.
 
     Args:
-        model: a model folder; None is the shipped one.
+        model: a model folder; None or "default" is the shipped one.
         threads: how many sentences are read at once; None is one a processor.
         encoder: another engine for the same model, as the torch one while training.
 
@@ -40,7 +40,7 @@ class Detector:
     def __init__(
         self, model: str | Path | None = None, *, threads: int | None = None, encoder: Encoder | None = None
     ) -> None:
-        self.model: ModelFolder = open_model(default_model() if model is None else Path(model))
+        self.model: ModelFolder = open_model(model_folder(model))
         folder = self.model.path
         self._encoder = encoder or OnnxEncoder(folder / WEIGHTS, folder / TOKENIZER, self.model.max_tokens, threads)
 

@@ -53,6 +53,17 @@ class ModelFolder:
     manifest: Mapping[str, Any]
 
 
+DEFAULT = "default"
+"""What the shipped model is called where a folder is asked for."""
+
+
+def model_folder(name: str | Path | None) -> Path:
+    """The folder that is meant: the shipped model's for None, and for "default" where no folder is called so."""
+    if name is None or (str(name) == DEFAULT and not Path(name).exists()):
+        return default_model()
+    return Path(name)
+
+
 def default_model() -> Path:
     """The folder of the shipped model: inside the installed package, or beside it in a checkout."""
     packaged = Path(str(resources.files("bias"))) / "models" / "default"

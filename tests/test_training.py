@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn import metrics
-from tiny import tiny_base, tiny_model, tiny_tokenizer
+from tiny import tiny_model, tiny_tokenizer
 
 from bias.errors import DataError
 from bias.training.basil import read_basil
@@ -29,11 +29,11 @@ from bias.training.fitting import (
     macro_f1_threshold,
 )
 from bias.training.folds import By, split
-from bias.training.model import IGNORED, BiasModel
-from bias.training.recipe import Recipe, Stage, read_recipe
+from bias.training.model import IGNORED
+from bias.training.recipe import Stage, read_recipe
 from bias.training.reference import Page, clean, quantiles, sample
 from bias.training.sources import outlet_name, read_babe, read_own, read_source
-from bias.training.trainer import apart, choose, run_recipe
+from bias.training.trainer import apart, choose
 
 GENERATOR = np.random.default_rng(7)
 
@@ -215,31 +215,6 @@ def test_unknown_targets_give_no_loss_and_known_ones_do() -> None:
     assert model(**batch).loss.item() == 0.0
     batch = collate(list(to_features([Example("A tax.", "t", label=1.0)], tiny_tokenizer())))
     assert model(**batch).loss.item() > 0.1
-
-
-def write_base(folder: Path) -> Path:
-    """A pretrained encoder as it comes from elsewhere: weights, configuration, tokenizer."""
-    from transformers import AutoModel
-
-    AutoModel.from_config(tiny_base()).save_pretrained(folder)
-    tiny_tokenizer().save(str(folder / "tokenizer.json"))
-    return folder
-
-
-def test_a_recipe_learns_and_picks_up_where_it_stopped(tmp_path: Path) -> None:
-    texts = ["a reckless regime", "the reckless vote", "a tax on the vote", "the minister said to the", "regime vote"]
-    examples = [Example(t, "t", label=float("reckless" in t), group=str(i)) for i, t in enumerate(texts * 12)]
-    stage = Stage(("t",), 6, 8, 3e-3, head_rate=3.0)
-    recipe = Recipe("r", "tiny", (stage, Stage(("t",), 0.5, 8, 1e-5)), max_tokens=32)
-    base = write_base(tmp_path / "base")
-    model = run_recipe(recipe, {"t": examples}, base, tmp_path / "run").eval()
-    batch = collate(list(to_features(examples[:5], tiny_tokenizer())))
-    assert (model(**batch).sentence > 0).tolist() == [True, True, False, False, False]
-    assert "_name_or_path" not in model.config.base
-    again = run_recipe(recipe, {"t": []}, base, tmp_path / "run").eval()  # nothing left to train on, nor needed
-    assert model(**batch).sentence.tolist() == pytest.approx(again(**batch).sentence.tolist())
-    loaded = BiasModel.from_pretrained(tmp_path / "run" / "stage-1").eval()
-    assert loaded(**batch).sentence.shape == (5,)
 
 
 # Folds

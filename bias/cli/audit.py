@@ -79,7 +79,7 @@ def audit(
     with needs_training("bias audit"):
         import numpy as np
 
-        from bias.modelfolder import default_model
+        from bias.modelfolder import model_folder
         from bias.training import audit as auditing
         from bias.training.embedding import read_texts
         from bias.training.splits import read_seen, unseen
@@ -101,7 +101,7 @@ def audit(
         )
         files.append((name, [example for example in loaded.examples if example.label is not None]))
     examples = [example for _, some in files for example in some]
-    folder = model or default_model()
+    folder = model_folder(model)
     texts = [example.text for example in examples]
     read = read_texts(folder, texts, lambda items: track(items, "sentences", len(texts)))
     found = auditing.audit(files, np.column_stack([read.vectors, read.logits]), by=by, seed=seed)

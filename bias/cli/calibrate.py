@@ -137,7 +137,7 @@ def calibrate(
     if model is None and output is None:
         raise UsageError("name the model to change by --model DIR, or write a copy of the shipped one with -o DIR")
     with needs_training("bias calibrate"):
-        from bias.modelfolder import default_model
+        from bias.modelfolder import model_folder
         from bias.training.basil import read_basil
         from bias.training.card import read_template
         from bias.training.folder import refuse_existing
@@ -149,7 +149,7 @@ def calibrate(
     # What can go wrong in a moment is found out before what takes minutes.
     parse_rule(threshold_rule)
     template = None if card_template is None else read_template(card_template)
-    folder = model or default_model()
+    folder = model_folder(model)
     if output is None:
         refuse_packaged(folder)
     else:

@@ -36,9 +36,9 @@ def info(
     debug: Debug = False,
 ) -> ExitStatus:
     """Show a model's name, licence, data, thresholds, digests and figures."""
-    from bias.modelfolder import default_model, open_model, verify_file
+    from bias.modelfolder import model_folder, open_model, verify_file
 
-    model = open_model(folder or default_model())
+    model = open_model(model_folder(folder))
     if verify:
         for name, described in model.manifest["files"].items():
             verify_file(model.path / name, described)

@@ -349,9 +349,9 @@ def _progress(plan: Plan) -> Iterator[Watch]:
         task = progress.add_task("training", total=None, visible=False, loss="")
 
         def show(moment: Moment) -> None:
-            loss = f", loss {moment.figures['loss']:.3f}" if "loss" in moment.figures else None
-            fields = {} if loss is None else {"loss": loss}
-            progress.update(task, completed=moment.step, total=moment.steps, visible=True, **fields)
+            progress.update(task, completed=moment.step, total=moment.steps, visible=True)
+            if "loss" in moment.figures:
+                progress.update(task, loss=f", loss {moment.figures['loss']:.3f}")
             line(moment)
 
         yield show

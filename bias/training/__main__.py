@@ -1,4 +1,4 @@
-"""How the shipped model is made and measured: `python -m bias.training COMMAND --help`."""
+"""How the shipped model is calibrated and measured, once `bias train` made it; see each command's --help."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from bias.training import reference as corpus
 from bias.training.basil import read_basil
 from bias.training.card import save_figures, write_card, write_metrics
 from bias.training.examples import Example
-from bias.training.folder import LICENSE, update_manifest, write_folder
-from bias.training.folds import By, cross_validate, read_out_of_fold
+from bias.training.folder import update_manifest
+from bias.training.folds import cross_validate, read_out_of_fold
 from bias.training.model import BiasModel
 from bias.training.recipe import Recipe, read_recipe
 from bias.training.sources import SOURCES, read_source
-from bias.training.trainer import load_tokenizer, run_recipe
+from bias.training.splits import By
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -43,21 +43,9 @@ def _load(recipe: Recipe, data: Path) -> dict[str, list[Example]]:
     return {name: read_source(name, data) for name in SOURCES if name in names}
 
 
-@app.command()
-def train(
-    base: Annotated[Path, typer.Option(help="Folder with the base encoder's weights and tokenizer.json.")],
-    data: Data,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Model folder to write.")],
-    recipe: RecipeFile = DEFAULT_RECIPE,
-    work: Work = DEFAULT_WORK,
-    version: Annotated[str, typer.Option(help="Version of the model.")] = "0.1.0",
-) -> None:
-    """Train through the recipe's stages and export; an interrupted run goes on from its last checkpoint."""
-    plan = read_recipe(recipe)
-    model = run_recipe(plan, _load(plan, data), base, work / plan.name)
-    tokenizer = load_tokenizer(base, plan.max_tokens)
-    write_folder(output, model, tokenizer, name=plan.name, version=version, base=plan.base, license=LICENSE)
-    typer.echo(f"wrote {output}; calibrate it before use")
+def _trained(work: Path, recipe: Recipe, stage: int) -> Path:
+    """What a stage came to, where `bias train --work WORK/NAME` leaves it."""
+    return work / recipe.name / f"seed-{recipe.seed}" / f"stage-{stage}"
 
 
 @app.command()
@@ -68,10 +56,10 @@ def folds(
     work: Work = DEFAULT_WORK,
     jobs: Annotated[int, typer.Option(help="Folds trained at once.")] = 2,
 ) -> None:
-    """Train and predict fold by fold, from the first stage that `train` left in the work folder."""
+    """Train and predict fold by fold, from the first stage that `bias train --work` left in the work folder."""
     plan = read_recipe(recipe)
     key: By = "outlet" if by == "outlet" else "article"
-    path = cross_validate(plan, _load(plan, data), work / plan.name / "stage-1", key, work / "folds", jobs)
+    path = cross_validate(plan, _load(plan, data), _trained(work, plan, 1), key, work / "folds", jobs)
     typer.echo(f"wrote {path}")
 
 
@@ -178,10 +166,9 @@ def precisions(
 ) -> None:
     """Accuracy, speed and size of fp32, dynamic int8 and static int8 on Anno-Lexical's development part."""
     plan = read_recipe(recipe)
-    last = work / plan.name / f"stage-{len(plan.stages)}"
     examples = SOURCES["anno-lexical"].read(data / "anno_lexical_dev.parquet")[:count]
-    model = BiasModel.from_pretrained(last)
-    _report(work, "precisions", measures.compare_precisions(model, work / plan.name / "stage-1", examples))
+    model = BiasModel.from_pretrained(_trained(work, plan, len(plan.stages)))
+    _report(work, "precisions", measures.compare_precisions(model, _trained(work, plan, 1), examples))
 
 
 @app.command()

@@ -23,7 +23,8 @@ from bias.lexicon import default_lexicon
 from bias.training.examples import Example, article_groups, as_sentence
 from bias.training.folder import write_folder
 from bias.training.model import BiasModel
-from bias.training.recipe import By, Recipe
+from bias.training.recipe import Recipe
+from bias.training.splits import By
 from bias.training.trainer import choose, run_stages
 
 FOLDS: Mapping[By, int] = {"article": 5, "outlet": 2}

@@ -6,13 +6,12 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from bias.errors import DataError
 from bias.output import atomic_write
 from bias.training.model import HEADS
-
-By = Literal["article", "outlet"]
+from bias.training.splits import By
 
 
 @dataclass(frozen=True, slots=True)

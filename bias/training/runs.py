@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -90,11 +91,11 @@ def prepare(
     Raises:
         DataError: labelled data that cannot be read, or too few for the parts.
     """
-    loaded = {
-        name: load_data([name], columns, positive=positive, folder=folder, encoding=encoding, errors=errors)
-        for name in recipe.data
+    loaded = load_data(recipe.data, columns, positive=positive, folder=folder, encoding=encoding, errors=errors)
+    remaining = iter(loaded.examples)
+    data: Mapping[str, tuple[Example, ...]] = {
+        name: tuple(islice(remaining, file.labelled)) for name, file in zip(recipe.data, loaded.files, strict=True)
     }
-    data: Mapping[str, tuple[Example, ...]] = {name: part.examples for name, part in loaded.items()}
     parts, duplicates = Split((), (), ()), None
     if recipe.parts.development or recipe.parts.test:
         divided = [name for name in data if not is_named(name)] or list(data)
@@ -107,7 +108,7 @@ def prepare(
         seeds=tuple(range(recipe.seed, recipe.seed + seeds)),
         data=data,
         parts=parts,
-        files=tuple(file for part in loaded.values() for file in part.files),
+        files=loaded.files,
         duplicates=duplicates,
     )
 
@@ -171,7 +172,7 @@ def train(
             base.tokenizer,
             name=name,
             version=version,
-            base=plan.recipe.base,
+            base=base.from_model.base if base.from_model else plan.recipe.base,
             license=license_of(base.from_model, terms),
         )
         calibration: CalibrationReport | None = None

@@ -25,6 +25,7 @@ from bias.training.adapters import add_adapters, load_checkpoint, merge_adapters
 from bias.training.checkpoints import Sealing, latest_whole, read_state
 from bias.training.examples import Example, near_duplicates, withhold
 from bias.training.features import collate, to_features, training_order
+from bias.training.fitting import macro_f1_threshold
 from bias.training.model import BiasModel
 from bias.training.readers import with_soft_labels
 from bias.training.recipe import Recipe, Stage
@@ -193,13 +194,18 @@ def _arguments(
 
 
 def development_figures(prediction: EvalPrediction) -> dict[str, float]:
-    """Macro-F1 at a logit of 0, AUROC and log-loss of the sentence head, before any calibration."""
-    logits = np.asarray(prediction.predictions, dtype=float).reshape(-1)
+    """Macro-F1, AUROC and log-loss of the sentence head on the development part, before any calibration.
+
+    Macro-F1 is that of the best threshold, since calibration chooses it on the same part afterwards: a model whose
+    logits are all a little high is no worse for it.
+    """
+    probabilities = expit(np.asarray(prediction.predictions, dtype=float).reshape(-1))
     labels = (np.asarray(prediction.label_ids[0]).reshape(-1) >= 0.5).astype(int)
+    flags = probabilities >= macro_f1_threshold(probabilities, labels)
     return {
-        "macro_f1": float(metrics.f1_score(labels, logits >= 0, average="macro", zero_division=0)),
-        "auroc": float(metrics.roc_auc_score(labels, logits)),
-        "log_loss": float(metrics.log_loss(labels, expit(logits), labels=[0, 1])),
+        "macro_f1": float(metrics.f1_score(labels, flags, average="macro", zero_division=0)),
+        "auroc": float(metrics.roc_auc_score(labels, probabilities)),
+        "log_loss": float(metrics.log_loss(labels, probabilities, labels=[0, 1])),
     }
 
 

@@ -231,10 +231,10 @@ def table(tmp_path: Path) -> Path:
     path = tmp_path / "mine.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
-        out.writerow(["text", "label", "votes", "group", "outlet", "spans"])
+        out.writerow(["text", "label", "votes", "group", "outlet", "spans", "weight", "outlet_label"])
         for i, e in enumerate(examples(40)):
             spans = json.dumps([[0, 2]]) if e.label else "[]"
-            out.writerow([e.text, int(e.label or 0), f"{i % 4}/3", e.group, f"o{i % 3}", spans])
+            out.writerow([e.text, int(e.label or 0), f"{i % 4}/3", e.group, f"o{i % 3}", spans, 1 + i % 2, 1])
     return path
 
 
@@ -246,7 +246,7 @@ def test_the_review_file_is_read_back_once_corrected(
     table: Path, tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "review.csv"
-    assert run(tiny_folder, table, "-o", target) == 0
+    assert run(tiny_folder, f"{table}@3", "-o", target) == 0
     assert str(target) in capsys.readouterr().err
     with target.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -99,7 +100,9 @@ def audit(
         loaded = read_data(
             [name], columns, positive=positive, data_folder=data_folder, encoding=encoding, errors=errors
         )
-        files.append((name, [example for example in loaded.examples if example.label is not None]))
+        factor = loaded.files[0].weight  # of NAME@WEIGHT; the review file keeps the rows' own weights
+        labelled = [replace(e, weight=e.weight / factor) for e in loaded.examples if e.label is not None]
+        files.append((name, labelled))
     examples = [example for _, some in files for example in some]
     folder = model_folder(model)
     texts = [example.text for example in examples]
@@ -209,6 +212,7 @@ def _write(target: Path, rows: Sequence[Checked]) -> None:
         "outlet": [e.outlet for e in _of(rows)],
         "leaning": [e.leaning for e in _of(rows)],
         "topic": [e.topic for e in _of(rows)],
+        "weight": [e.weight if e.weight != 1 else None for e in _of(rows)],
     }
     kept = {name: values for name, values in more.items() if any(value not in (None, "") for value in values)}
     with row_writer(target) as out:

@@ -27,7 +27,7 @@ def test_the_better_model_is_told_and_the_other_way_round_too() -> None:
     good, poor = sample(skill=0.6), sample(skill=0.2, seed=1)
     one, other = compare(good, poor), compare(poor, good)
     assert (one.verdict, other.verdict) == ("better", "worse")
-    assert one.sentence.startswith("The first model is better: its macro-F1 is 0.")
+    assert one.sentence.startswith("tiny (1) is better than tiny (2): its macro-F1 is 0.")
     assert "lower" in other.sentence
     for name, figure in one.differences.items():
         mirrored = other.differences[name]

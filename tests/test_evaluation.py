@@ -303,7 +303,7 @@ def test_small_slices_are_pooled_and_said() -> None:
     assert found["outlet", "Big"].sentences == 30
     assert found["outlet", "(2 others)"].pooled == 2
     assert found["outlet", "(2 others)"].sentences == 24
-    assert any("2 outlets with fewer than 20 sentences each are put together" in note for note in measured.notes)
+    assert any("2 outlets have fewer than 20 sentences each and are put together" in note for note in measured.notes)
     assert ("topic", "(not known)") not in found
     exact = found["outlet", "Big"].figures["recall"]
     assert (exact.value, exact.high) == (1.0, 1.0)

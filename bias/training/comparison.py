@@ -18,6 +18,7 @@ from bias.training.evaluation import span_figures, weighted_figures
 from bias.training.measuring import FIGURES, Measurement, Predictions, measure
 from bias.training.resampling import DRAWS, Array, Figure, Resampling
 from bias.training.spanfigures import span_counts
+from bias.training.titles import names_of
 from bias.types import label_of
 
 Verdict = Literal["better", "worse", "no difference"]
@@ -88,20 +89,24 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """The verdict in words."""
-        figure = self.differences["macro_f1"]
-        count = f"{len(self.first.predictions):,} sentences"
-        if not figure.defined:
-            return f"Whether the first model is better cannot be told: macro-F1 is not defined on these {count}."
-        if not figure.bounded and figure.value == 0:
-            return f"No difference that these {count} can show: both models have the same macro-F1."
+        first, second = names_of((self.first.predictions, self.second.predictions))
+        figure, count = self.differences["macro_f1"], f"{len(self.first.predictions):,} sentences"
+        if not figure.bounded and figure.value != 0:
+            why = "the difference has no interval" if figure.defined else "macro-F1 is not defined"
+            return f"Whether {first} is better than {second} cannot be told: {why} on these {count}."
         if not figure.bounded:
-            return "Whether the first model is better cannot be told: the difference of macro-F1 has no interval here."
-        amount = f"{abs(figure.value):.3f}"
-        interval = f"95 % interval of the difference {figure.low:+.3f} to {figure.high:+.3f}, {count}"
+            return f"No difference that these {count} can show: both models have the same macro-F1."
+        amount, interval = f"{abs(figure.value):.3f}", f"95 % interval {figure.low:+.3f} to {figure.high:+.3f}"
         if self.verdict == "no difference":
-            return f"No difference that these {count} can show: macro-F1 {figure.value:+.3f} ({interval})."
+            return (
+                f"No difference that these {count} can show: macro-F1 of {first} less that of {second} is "
+                f"{figure.value:+.3f} ({interval})."
+            )
         direction = "higher" if self.verdict == "better" else "lower"
-        return f"The first model is {self.verdict}: its macro-F1 is {amount} {direction} ({interval})."
+        return (
+            f"{first} is {self.verdict} than {second}: its macro-F1 is {amount} {direction} on {count} ({interval} of "
+            "the difference)."
+        )
 
     @property
     def to_opinionated(self) -> int:
@@ -196,7 +201,7 @@ def _span_differences(first: Predictions, second: Predictions, draws: int, seed:
     of_second = span_counts(second)[1]
     if not any(first.examples[row].spans for row in rows):
         return {}
-    result = {}
+    result: dict[str, Figure] = {}
     opinionated = first.labels[rows] == 1
     for name, chosen in zip(SPAN_FIGURES, (opinionated, np.full(len(rows), True)), strict=True):
         if chosen.any():

@@ -109,7 +109,8 @@ def weighted_figures(labels: Array, probabilities: Array, flags: Array, weights:
 
 def outcomes(labels: Array, flags: Array) -> Array:
     """One of true negative, false positive, false negative and true positive a sentence. Shape: (n, 4)."""
-    return np.eye(4)[2 * np.asarray(labels, dtype=int) + np.asarray(flags, dtype=int)]
+    cells: Array = np.eye(4)[2 * np.asarray(labels, dtype=int) + np.asarray(flags, dtype=int)]
+    return cells
 
 
 def count_figures(counts: Array) -> Values:
@@ -190,7 +191,8 @@ def _weighted_calibration_error(labels: Array, probabilities: Array, weights: Ar
 
 def _ratio(top: Array, bottom: Array, otherwise: float = math.nan) -> Array:
     """The quotient, and `otherwise` where the divisor is 0."""
-    return np.divide(top, bottom, out=np.full(np.shape(bottom), otherwise), where=bottom > 0)
+    result: Array = np.divide(top, bottom, out=np.full(np.shape(bottom), otherwise), where=bottom > 0)
+    return result
 
 
 # Figures of words

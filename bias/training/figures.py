@@ -15,20 +15,14 @@ from tokenizers import Tokenizer
 
 from bias.encoder import OnnxEncoder
 from bias.modelfolder import TOKENIZER, WEIGHTS
-from bias.training.evaluation import (
-    MEASURES,
-    Array,
-    Figure,
-    bootstrap,
-    evaluate,
-    f1_of_counts,
-    word_counts,
-)
+from bias.training.evaluation import Array, Figure, bootstrap, evaluate, f1_of_counts, weighted_figures, word_counts
 from bias.training.examples import Example
 from bias.training.export import Precision, export_fp32, quantisation_change, quantise, sentence_logits
 from bias.training.fitting import apply_platt, fit_platt, macro_f1_threshold
 from bias.training.folds import OutOfFold
 from bias.training.model import BiasModel
+from bias.training.resampling import Resampling, Values
+from bias.training.slices import by_side, side_of
 from bias.training.wordmaps import fit_spans, marked_words, word_probabilities
 
 METHODS: Mapping[str, Callable[[OutOfFold], float]] = {
@@ -83,13 +77,12 @@ def sentence_figures(rows: Sequence[OutOfFold], method: str) -> dict[str, Figure
 def difference(rows: Sequence[OutOfFold], one: str, other: str, measure: str = "macro_f1") -> Figure:
     """How much higher the first method's figure is, by a paired bootstrap over articles."""
     a, b = cross_fit(rows, one), cross_fit(rows, other)
-    parts_of_a, parts_of_b = ((s.labels, s.probabilities, s.flags) for s in (a, b))
 
-    def gap(chosen: Array) -> float:
-        of = MEASURES[measure]
-        return of(*(x[chosen] for x in parts_of_a)) - of(*(x[chosen] for x in parts_of_b))
+    def gap(weights: Array) -> Values:
+        first, second = (weighted_figures(s.labels, s.probabilities, s.flags, weights) for s in (a, b))
+        return {measure: first[measure] - second[measure]}
 
-    return bootstrap(gap, a.groups)
+    return Resampling.of(a.groups).figures(gap)[measure]
 
 
 def word_figures(rows: Sequence[OutOfFold]) -> dict[str, Figure]:
@@ -120,28 +113,8 @@ def _word_counts(row: OutOfFold, fitted: Mapping[str, Any]) -> tuple[int, int, i
 def slices(rows: Sequence[OutOfFold]) -> dict[str, Figure]:
     """False alarms and recall on outlets of the left and of the right, and the gaps (left less right)."""
     scored = cross_fit(rows, "newsbias")
-    leanings = np.array([row.example.leaning for row in rows])
-
-    def rate(leaning: str, label: int) -> Callable[[Array], float]:
-        def of(chosen: Array) -> float:
-            cell = chosen[(leanings[chosen] == leaning) & (scored.labels[chosen] == label)]
-            return float(scored.flags[cell].mean()) if len(cell) else float("nan")
-
-        return of
-
-    measures = {"false_alarms": 0, "recall": 1}
-    result = {
-        f"{name}_{side}": bootstrap(rate(side, label), scored.groups)
-        for name, label in measures.items()
-        for side in ("left", "center", "right")
-    }
-    for name, label in measures.items():
-
-        def gap(chosen: Array, label: int = label) -> float:
-            return rate("left", label)(chosen) - rate("right", label)(chosen)
-
-        result[f"{name}_gap"] = bootstrap(gap, scored.groups)
-    return result
+    sides = [side_of(row.example.leaning) for row in rows]
+    return by_side(scored.labels, scored.flags, sides, Resampling.of(scored.groups))
 
 
 def own_figures(rows: Sequence[OutOfFold], babe: Sequence[OutOfFold]) -> dict[str, float]:

@@ -281,7 +281,7 @@ def differences(comparison: Comparison) -> Picture:
         sign = -1 if name in LOWER_IS_BETTER else 1
         of = comparison.differences[name]
         sure = of.bounded and (of.low > 0 or of.high < 0)
-        colour = MODEL_COLOURS[0] if sure else SOFT
+        colour = MODEL_COLOURS[int(sign * of.value < 0)] if sure else SOFT
         if of.bounded:
             axes.hlines(y, sign * of.low, sign * of.high, color=colour, linewidth=1.4, alpha=0.6)
         axes.plot(sign * of.value, y, "o", color=colour, markersize=4.5)

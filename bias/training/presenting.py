@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -51,16 +51,19 @@ def measurement_tables(measurement: Measurement, *, narrow: bool = False) -> Ite
     yield Table("Sentences", ("", "value", "95 % interval"), tuple(rows))
     yield _confusion(measurement)
     if measurement.spans:
-        rows = [
+        marked = [
             (PARTS[part], TITLES[name], *_cells(figure))
             for part, figures in measurement.spans.items()
             for name, figure in figures.items()
         ]
-        yield Table("Loaded words", ("sentences", "", "value", "95 % interval"), _once(rows), 2)
+        yield Table("Loaded words", ("sentences", "", "value", "95 % interval"), _once(marked), 2)
     if measurement.gaps:
         yield _sides(measurement.gaps)
+    explained = f"{'n: sentences; share: of them opinionated; ' * narrow}false alarms: {MEANINGS['false_alarms']}"
     for dimension, parts in groupby(measurement.slices, lambda part: part.dimension):
-        yield _slices(dimension, list(parts), narrow)
+        table = _slices(dimension, list(parts), narrow)
+        yield replace(table, note="; ".join(filter(None, (explained, table.note))))
+        explained = ""
 
 
 def comparison_tables(comparison: Comparison) -> Iterator[Table]:

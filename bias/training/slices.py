@@ -155,10 +155,12 @@ def _parts(dimension: str, values: Array) -> tuple[list[tuple[str, Array, int]],
     if not small:
         return large, []
     member = np.isin(values, small)
-    what = f"{len(small)} {dimension}{'s' * (len(small) > 1)} with fewer than {FEWEST} sentences"
-    if dimension in POOLED and len(small) > 1 and member.sum() >= FEWEST:
-        return [*large, (f"({len(small)} others)", member, len(small))], [f"{what} each are put together"]
-    return large, [f"{what} ({', '.join(small[:5])}{', ...' * (len(small) > 5)}): no figures of their own"]
+    several = len(small) > 1
+    what = f"{len(small)} {dimension}{'s have' if several else ' has'} fewer than {FEWEST} sentences"
+    if dimension in POOLED and several and member.sum() >= FEWEST:
+        return [*large, (f"({len(small)} others)", member, len(small))], [f"{what} each and are put together"]
+    shown = ", ".join(small[:5]) + ", ..." * (len(small) > 5)
+    return large, [f"{what} and no figures of {'their' if several else 'its'} own ({shown})"]
 
 
 # Left and right

@@ -313,6 +313,15 @@ def test_small_slices_are_pooled_and_said() -> None:
     assert rows[0]["recall_low"] == exact.low
 
 
+def test_a_slice_of_one_group_has_no_interval() -> None:
+    examples = [example(i, outlet="AB"[i // 30], group="AB"[i // 30]) for i in range(60)]
+    found = measure(given_predictions([0, 1, 1] * 20, [0.2, 0.8, 0.3] * 20, examples=examples))
+    figure = next(part for part in found.slices if part.dimension == "outlet").figures["macro_f1"]
+    assert figure.defined
+    assert not figure.bounded
+    assert any("2 slices lie within one article or outlet" in note for note in found.notes)
+
+
 def test_macro_f1_of_a_slice_needs_both_labels() -> None:
     examples = [example(i, outlet="A" if i < 25 else "B") for i in range(50)]
     labels = [int(i < 3 or i >= 40) for i in range(50)]

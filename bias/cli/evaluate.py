@@ -187,7 +187,7 @@ def _evaluate(
     from bias.training.measuring import measure, predict
     from bias.training.outcome import Evaluation, without_seen
 
-    labelled = [example for example in loaded.examples if example.label is not None]
+    labelled = [e for e in loaded.examples if e.label is not None or e.outlet_label is not None]
     shipped = default_model()
     folders = {
         "the shipped model" if detector.model.path == shipped else str(detector.model.path): detector.model.path

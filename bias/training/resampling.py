@@ -16,6 +16,9 @@ DRAWS = 1000
 AT_ONCE = 1_000_000
 """Weights held at a time, to bound the memory that the bootstrap of a large set takes."""
 
+SAME = 1e-9
+"""Values no further apart than this are the same, rounding aside."""
+
 FEWEST_DRAWS = 0.5
 """The part of the draws in which a figure must be defined for it to have an interval."""
 
@@ -101,7 +104,7 @@ class Resampling:
         known = drawn[np.isfinite(drawn)]
         if not math.isfinite(value) or self.groups < 2 or len(known) < FEWEST_DRAWS * self.draws:
             return Figure(value, math.nan, math.nan)
-        if np.ptp(known) == 0:
+        if np.ptp(known) < SAME:
             return Figure(value, math.nan, math.nan)
         low, high = np.percentile(known, [2.5, 97.5])
         return Figure(value, float(low), float(high))

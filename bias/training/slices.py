@@ -99,6 +99,9 @@ def slice_figures(
             notes += note
     if not parts:
         return (), tuple(notes)
+    keys = np.asarray(groups)
+    if alone := sum(len(set(keys[member])) == 1 for _, _, member, _ in parts):
+        notes.append(f"{alone} slices lie within one article or outlet of what is drawn: no intervals")
     columns = np.hstack([outcomes(labels, flags) * member[:, None] for _, _, member, _ in parts])
 
     def values_of(weights: Array) -> dict[str, Array]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path, PurePath
 from typing import Any
 
 from bias.errors import DataError
@@ -85,6 +85,23 @@ class Recipe:
     def data(self) -> tuple[str, ...]:
         """Every data set or file of the stages, each once, in order."""
         return tuple(dict.fromkeys(name for stage in self.stages for name in stage.data))
+
+    def without_folders(self) -> Recipe:
+        """The recipe with files by their names alone, to give away: it is run again where they lie."""
+
+        def bare(name: str) -> str:
+            return PurePath(name).name if Path(name).is_absolute() or Path(name.partition("@")[0]).exists() else name
+
+        stages = tuple(
+            replace(
+                stage,
+                data=tuple(map(bare, stage.data)),
+                limits={bare(name): limit for name, limit in stage.limits.items()},
+                apart_from=stage.apart_from and bare(stage.apart_from),
+            )
+            for stage in self.stages
+        )
+        return replace(self, base=bare(self.base), stages=stages)
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain values, as TOML and JSON hold it."""

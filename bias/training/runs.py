@@ -23,6 +23,7 @@ from bias.training.bases import Base, open_base
 from bias.training.calibrate import CalibrationReport, calibrate_on
 from bias.training.card import CardTemplate, write_card
 from bias.training.examples import Example, near_duplicates
+from bias.training.export import rehearse_export
 from bias.training.folder import license_of, new_folder, refuse_existing, write_folder
 from bias.training.model import BiasModel
 from bias.training.readers import Columns, DataFile, is_named, load_data
@@ -159,12 +160,15 @@ def train(
     refuse_existing(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     scratch = work or output.with_name(f"{output.name}.unfinished")
+    base = _open_base(plan, plan.seeds[0])
+    if base.from_model is None:
+        rehearse_export(base.model)  # a fault that would else be found after hours
     _open_work(scratch, plan, resume)
     began, clock = datetime.now(UTC), time.monotonic()
     runs = [_run_seed(plan, seed, scratch / f"seed-{seed}", watch, cpu) for seed in plan.seeds]
     best = max(runs, key=lambda run: run.figures.get("macro_f1", 0.0))
-    base = _open_base(plan, best.seed)
     model = BiasModel.from_pretrained(scratch / f"seed-{best.seed}" / f"stage-{len(plan.recipe.stages)}")
+    told = plan.recipe.without_folders()
     with new_folder(output) as folder:
         write_folder(
             folder,
@@ -172,20 +176,20 @@ def train(
             base.tokenizer,
             name=name,
             version=version,
-            base=base.from_model.base if base.from_model else plan.recipe.base,
+            base=base.from_model.base if base.from_model else told.base,
             license=license_of(base.from_model, terms),
         )
         calibration: CalibrationReport | None = None
         if plan.parts.development:
             calibration = calibrate_on(folder, plan.parts.development, base=base.from_model)
         write_seen(folder, Split(plan.train, plan.parts.development, ()))
-        write_recipe(folder / "recipe.toml", replace(plan.recipe, seed=best.seed))
+        write_recipe(folder / "recipe.toml", replace(told, seed=best.seed))
         record = {
             "format": records.FORMAT,
             "name": name,
             "began": began.isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - clock, 1),
-            "recipe": plan.recipe.to_dict(),
+            "recipe": told.to_dict(),
             "base": {"name": base.name, "sha256": base.sha256},
             "data": [asdict(file) for file in plan.files],
             "duplicates": plan.duplicates and plan.duplicates.counts(),

@@ -135,7 +135,7 @@ def export(
     if output_format == "json":
         change = asdict(exported.change) if exported.change else None
         facts = {"model": str(output), "precision": precision, "parity": exported.parity, "change": change}
-        print(json.dumps({**facts, "calibration": exported.calibration}, indent=2))
+        print(json.dumps({**facts, "of": of if change else None, "calibration": exported.calibration}, indent=2))
     else:
         for line in _lines(exported, precision, of):
             print(line)

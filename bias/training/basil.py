@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bias.errors import DataError
+from bias.files import cannot_read
 from bias.quotation import attribute
 from bias.types import Sentence
 
@@ -28,14 +29,23 @@ def read_basil(path: Path) -> list[AnnotatedArticle]:
     """The articles of a JSONL file in BASIL's form, paragraphs joined by blank lines.
 
     Raises:
-        DataError: a line is not in that form.
+        DataError: it cannot be read, holds no article, or a line is not in that form.
     """
+    try:
+        lines = path.read_text("utf-8").split("\n")
+    except OSError as error:
+        raise DataError(f"{path}: {cannot_read(error)}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8: {error}") from error
     articles = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         try:
-            articles.append(_article(json.loads(line)))
-        except (KeyError, TypeError, ValueError) as error:
+            if line.strip():
+                articles.append(_article(json.loads(line)))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"{path}:{number}: not an article of BASIL: {error!r}") from error
+    if not articles:
+        raise DataError(f"{path} holds no article")
     return articles
 
 

@@ -15,15 +15,15 @@ from scipy.special import expit
 from tokenizers import Tokenizer
 
 from bias.encoder import OnnxEncoder
-from bias.errors import ModelError
+from bias.errors import DataError, ModelError
 from bias.modelfolder import MANIFEST, TOKENIZER, TRAINABLE, WEIGHTS, ModelFolder
 from bias.training.bases import open_base
 from bias.training.calibrate import RECORD
-from bias.training.card import CardTemplate, write_card
+from bias.training.card import CardTemplate, render_card, write_card
 from bias.training.evaluation import Array
 from bias.training.examples import Example
 from bias.training.export import Precision, QuantisationChange, quantisation_change, sentence_logits
-from bias.training.folder import CONFIG, new_folder, read_manifest, update_manifest, write_folder
+from bias.training.folder import CONFIG, new_folder, read_manifest, refuse_existing, update_manifest, write_folder
 from bias.training.model import HEADS, BiasModel
 
 COPIED = ("seen.txt", "run.json", "recipe.toml", "metrics.json", "LICENSE")
@@ -116,6 +116,12 @@ def export_model(
     """
     examples = [example for example in examples if example.label is not None]
     source = trained.folder
+    # What can go wrong in a moment is found out before what takes minutes.
+    refuse_existing(output)
+    if precision != "fp32" and len({example.label >= 0.5 for example in examples if example.label is not None}) < 2:
+        raise DataError("precisions are compared on labelled sentences of both kinds, opinionated and neutral")
+    if source is not None and template is not None:
+        render_card(source.path, template)
     samples = [encoding.ids for encoding in trained.tokenizer.encode_batch([e.text for e in examples[:SAMPLES]])]
     with new_folder(output) as folder, tempfile.TemporaryDirectory() as scratch:
         exact = Path(scratch) / WEIGHTS

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer
+from transformers.utils import logging as transformers_logging
 
 from bias.errors import OutputError
 from bias.modelfolder import (
@@ -139,7 +140,13 @@ def save_trainable(model: BiasModel, folder: Path) -> None:
     """The weights in fp16 with the configuration, to train on from."""
     parameters = {name: value.detach().to(torch.float16).contiguous() for name, value in model.state_dict().items()}
     model.config.base.pop("_name_or_path", None)  # where the base lay on the machine that trained it
-    model.save_pretrained(folder, state_dict=parameters)
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        model.save_pretrained(folder, state_dict=parameters)
+    finally:
+        if bars:
+            transformers_logging.enable_progress_bar()
 
 
 def plain(value: Any) -> Any:

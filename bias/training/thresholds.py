@@ -33,16 +33,22 @@ def parse_rule(text: str) -> Rule:
     Raises:
         UsageError: it states none.
     """
-    name, _, number = text.partition("=")
-    if text == "macro-f1" or text == "f1":
-        return Rule(text)
+    match text.partition("="):
+        case ("macro-f1" | "f1" as name, "", ""):
+            return Rule(name)
+        case ("precision" | "recall" as name, "=", number):
+            return Rule(name, _inside(number, text))
+    return Rule("fixed", _inside(text, text))
+
+
+def _inside(number: str, text: str) -> float:
     try:
-        value = float(number if name in ("precision", "recall") else text)
+        value = float(number)
     except ValueError:
         value = -1.0
     if not 0.0 < value < 1.0:
-        raise UsageError(f"a threshold rule is {RULES} (P and R above 0 and below 1), not {text!r}")
-    return Rule(name if name == "precision" or name == "recall" else "fixed", value)
+        raise UsageError(f"a threshold rule is {RULES} (all above 0 and below 1), not {text!r}")
+    return value
 
 
 def choose_threshold(probabilities: Array, labels: Array, rule: Rule) -> float:

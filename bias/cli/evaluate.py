@@ -57,7 +57,7 @@ def evaluate(
     data: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[DATA]...",
+            metavar="DATA",
             help="CSV, JSONL or Parquet files of labelled sentences, names of public sets (babe, anno-lexical, ...), "
             "or hf:NAME[:SPLIT] from the Hugging Face hub. None is needed for --checklist.",
             show_default=False,

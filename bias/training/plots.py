@@ -8,10 +8,8 @@ see colours (Wong 2011, Nature Methods 8:441); none stands for a side.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import wraps
 from itertools import groupby
-from typing import Any, ParamSpec
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -22,62 +20,18 @@ from matplotlib.ticker import MultipleLocator
 from bias.training.comparison import LOWER_IS_BETTER, Comparison
 from bias.training.evaluation import BINS
 from bias.training.measuring import FIGURES, Measurement, Predictions
+from bias.training.plotstyle import FAINT, INK, LABEL_COLOURS, MODEL_COLOURS, SOFT, save, styled
 from bias.training.resampling import Array, Resampling, without_exception
 from bias.training.slices import Slice
 from bias.training.titles import DIMENSIONS, TITLES, names_of
 
-P = ParamSpec("P")
+__all__ = ["confusion", "differences", "precision_recall", "reliability", "save", "slices"]
 
-INK, SOFT, FAINT = "#222222", "#6b6b6b", "#d9d9d9"
-MODEL_COLOURS = ("#0072B2", "#D55E00")
-LABEL_COLOURS = ("#b5b5b5", "#0072B2")
 SHOWN = 12
 """Slices of a dimension that a picture shows at most."""
 
-STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 8,
-    "text.color": INK,
-    "axes.edgecolor": SOFT,
-    "axes.labelcolor": INK,
-    "axes.labelsize": 8,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 8,
-    "xtick.color": SOFT,
-    "ytick.color": SOFT,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "xtick.labelsize": 7.5,
-    "ytick.labelsize": 7.5,
-    "xtick.major.width": 0.7,
-    "ytick.major.width": 0.7,
-    "lines.solid_capstyle": "round",
-    "figure.facecolor": "white",
-    "figure.dpi": 110,
-    "savefig.dpi": 200,
-    "svg.hashsalt": "newsbias",
-}
 
-
-def _styled(draw: Callable[P, Picture]) -> Callable[P, Picture]:
-    """The function under our style, whatever the user's own settings are."""
-
-    @wraps(draw)
-    def run(*args: P.args, **kwargs: P.kwargs) -> Picture:
-        with mpl.rc_context():
-            mpl.rcdefaults()
-            mpl.rcParams.update(STYLE)
-            return draw(*args, **kwargs)
-
-    return run
-
-
-@_styled
+@styled
 def reliability(*models: Predictions) -> Picture:
     """How often sentences with a probability are opinionated: bins of equal mass with 95 % intervals.
 
@@ -139,7 +93,7 @@ def reliability_bins(predictions: Predictions) -> tuple[Array, Array, Array, Arr
     return said, found, np.where(np.isnan(low), found, low), np.where(np.isnan(high), found, high)
 
 
-@_styled
+@styled
 def precision_recall(*models: Predictions) -> Picture:
     """Precision at every recall, the point at the threshold, and the share of opinionated sentences as the floor."""
     figure = Picture(figsize=(3.9, 3.7), layout="constrained")
@@ -202,7 +156,7 @@ def precision_recall_points(predictions: Predictions) -> tuple[Array, Array]:
     return (hits / np.arange(1, len(p) + 1))[last], (hits / hits[-1])[last]
 
 
-@_styled
+@styled
 def confusion(*models: Predictions) -> Picture:
     """Counts of labels and decisions, shaded by the share of each label."""
     figure = Picture(figsize=(2.75 * len(models) + 0.35, 2.9), layout="constrained")
@@ -232,7 +186,7 @@ def confusion(*models: Predictions) -> Picture:
     return figure
 
 
-@_styled
+@styled
 def slices(measurement: Measurement) -> Picture:
     """Macro-F1, recall and false alarms of every slice with their intervals; a line marks the whole."""
     chosen = [
@@ -269,7 +223,7 @@ def slices(measurement: Measurement) -> Picture:
     return figure
 
 
-@_styled
+@styled
 def differences(comparison: Comparison) -> Picture:
     """How much better the first model is in each figure, with the paired interval; to the right is better."""
     names = [name for name in FIGURES if comparison.differences[name].defined]
@@ -297,17 +251,6 @@ def differences(comparison: Comparison) -> Picture:
     axes.grid(axis="y", color="#f0f0f0", linewidth=0.6)
     axes.set_axisbelow(True)
     return figure
-
-
-def save(picture: Picture, stem: Any, formats: Sequence[str] = ("svg", "png")) -> None:
-    """Write a picture beside each other in several formats: `stem` is the path without suffix.
-
-    The same picture gives the same bytes.
-    """
-    with mpl.rc_context({"svg.hashsalt": "newsbias"}):
-        for suffix in formats:
-            metadata = {"Date": None} if suffix == "svg" else {"Software": None}
-            picture.savefig(f"{stem}.{suffix}", dpi=200, metadata=metadata)
 
 
 def _whole(measurement: Measurement) -> dict[str, float]:

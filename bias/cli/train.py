@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -229,6 +230,8 @@ def train(
         "split_by": split_by,
     }
     given = {key: value for key, value in settings.items() if value is not None}
+    # Threads that wait busily slow one another down many times where other programs use the processors too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with needs_training("training"):
         from bias.training import runs
         from bias.training.card import read_template

@@ -29,7 +29,7 @@ from bias.training.model import BiasModel
 from bias.training.readers import Columns, DataFile, is_named, load_data
 from bias.training.recipe import Recipe, write_recipe
 from bias.training.splits import Duplicates, Split, remove_duplicates, split, write_seen
-from bias.training.trainer import Watch, run_stages
+from bias.training.trainer import Watch, choose, run_stages
 
 PLAN = "plan.json"
 
@@ -52,8 +52,12 @@ class Plan:
 
     @property
     def train(self) -> tuple[Example, ...]:
-        """Everything that is learned from."""
+        """Everything that there is to learn from; stages may leave some of it out."""
         return tuple(example for examples in self.data.values() for example in examples)
+
+    def learned(self, seed: int) -> tuple[Example, ...]:
+        """What a run by that seed learns from, over all stages."""
+        return tuple(example for stage in self.recipe.stages for example in choose(stage, self.data, seed))
 
     def to_dict(self) -> dict[str, Any]:
         """What has to be the same for an unfinished run to be gone on with."""
@@ -182,7 +186,7 @@ def train(
         calibration: CalibrationReport | None = None
         if plan.parts.development:
             calibration = calibrate_on(folder, plan.parts.development, base=base.from_model)
-        write_seen(folder, Split(plan.train, plan.parts.development, ()))
+        write_seen(folder, Split(plan.learned(best.seed), plan.parts.development, ()))
         write_recipe(folder / "recipe.toml", replace(told, seed=best.seed))
         record = {
             "format": records.FORMAT,

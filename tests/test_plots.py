@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
 from measured import example, given_predictions, sample
 from sklearn.metrics import precision_recall_curve
 
-from bias.training import plots
+from bias.errors import DataError
+from bias.training import plots, runplots
 from bias.training.comparison import compare
 from bias.training.measuring import Predictions, measure
+from bias.training.results import CapabilityResult
 from bias.training.slices import FEWEST
 
 
@@ -24,6 +29,13 @@ def texts(picture: Figure) -> str:
 def test_no_state_of_pyplot_is_touched() -> None:
     code = "import sys, bias.training.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_notebook_shows_a_picture_by_itself_and_sharp() -> None:
+    data, shown = DisplayFormatter().format(plots.confusion(sample(40)))
+    assert data["image/png"].startswith(b"\x89PNG")
+    width, height = struct.unpack(">II", data["image/png"][16:24])
+    assert (width, height) == (2 * shown["image/png"]["width"], 2 * shown["image/png"]["height"])
 
 
 def test_users_settings_neither_matter_nor_change() -> None:
@@ -98,3 +110,52 @@ def test_the_same_picture_gives_the_same_bytes(tmp_path: Path) -> None:
         plots.save(plots.reliability(sample(60)), tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+# Runs
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    """A run record of two seeds, as far as the picture goes."""
+    steps = [{"step": i, "epoch": i / 2, "loss": 0.7 / i} for i in (1, 2, 3, 4)]
+    measured = [{"step": 2 * i, "epoch": float(i), "macro_f1": 0.6 + i / 10, "auroc": 0.8} for i in (1, 2)]
+    best = {"macro_f1": 0.8, "auroc": 0.8, "epoch": 2.0}
+    seeds = [{"seed": seed, "figures": best, "curves": [[], steps + measured]} for seed in (13, 14)]
+    return {"seed": 14, "seeds": seeds, **changes}
+
+
+def test_learning_curves_show_every_seed_and_mark_what_was_kept() -> None:
+    picture = runplots.learning_curves(record())
+    loss, development = picture.axes
+    assert [list(line.get_ydata()) for line in loss.lines if len(line.get_xdata()) == 4] == [
+        [0.7, 0.35, 0.7 / 3, 0.175]
+    ] * 3
+    ring = development.lines[-1]
+    assert (list(ring.get_xdata()), list(ring.get_ydata())) == ([2.0], [0.8])
+    assert "kept" in texts(picture)
+    assert "AUROC" in texts(picture)
+
+
+def test_learning_curves_of_a_run_without_a_development_part() -> None:
+    curve = [{"step": 1, "epoch": 1.0, "loss": 0.5}]
+    picture = runplots.learning_curves(record(seeds=[{"seed": 14, "figures": {}, "curves": [curve]}]))
+    assert "no development part" in texts(picture)
+
+
+def asked(passed: int, capability: str = "facts", n: int = 20, **values: Any) -> CapabilityResult:
+    return CapabilityResult(capability, "mft", "neutral", "", n, passed, **values)
+
+
+def test_a_change_on_the_checklist_is_shown_question_by_question() -> None:
+    after = [asked(15), asked(3, "negation", known_failure=True)]
+    before = [asked(20), asked(2, "negation", known_failure=True)]
+    picture = runplots.checklist_change(after, before, ("mine", "theirs"))
+    assert "facts:  neutral ones left alone" in texts(picture)
+    assert "(negation):" in texts(picture)
+    assert [line.get_xdata()[0] for line in picture.axes[0].lines if line.get_marker() == "o"] == [0.75, 1.0, 0.15, 0.1]
+    assert {"mine", "theirs"} <= {text.get_text() for text in picture.legends[0].get_texts()}
+
+
+def test_different_checklists_are_not_held_against_each_other() -> None:
+    with pytest.raises(DataError, match="same one to both"):
+        runplots.checklist_change([asked(3)], [asked(3, n=21)], ("a", "b"))

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from bias.cli import main
 from bias.detector import Detector
-from bias.errors import ModelError
+from bias.errors import ModelError, UsageError
 from bias.modelfolder import MANIFEST, TRAINABLE, digest, open_model
 from bias.training.embedding import embed, load_trainable, read_texts, run_model
 from bias.training.examples import near_duplicates
 from bias.training.readers import load_data
 from bias.training.splits import Split, fingerprint, write_seen
-from bias.training.suggest import Tally, alone, apart_from, choose, draw, gradients, of_article, shortlist
+from bias.training.suggest import Tally, alone, apart_from, choose, draw, gradients, of_article, shortlist, suggest
 from bias.types import Article
 
 PLACES = ("harbour", "museum", "stadium", "library", "clinic", "railway", "market", "orchard")
@@ -47,6 +47,7 @@ def test_vectors_are_what_the_sentence_head_reads(tiny_folder: Path) -> None:
         logit = model(input_ids=ids, attention_mask=torch.ones_like(ids)).sentence
     read = read_texts(tiny_folder, [text])
     assert np.allclose(read.vectors[0], hidden[0].mean(0).numpy(), atol=1e-5)
+    assert np.array_equal(read.features, [[*read.vectors[0], *read.logits]])
     assert read.logits[0] == pytest.approx(float(logit[0]), abs=1e-5)
     weight, bias = model.sentence.weight.detach().numpy(), model.sentence.bias.detach().numpy()
     assert read.logits == pytest.approx((read.vectors @ weight.T + bias)[:, 0], abs=1e-5)
@@ -208,6 +209,26 @@ def test_near_repeats_of_others_and_of_each_other_are_left_out(tiny_detector: De
     left = apart_from(kept, ["Snow fell in the hills all night, he wrote."], tally)
     assert {c.of.sentence.text for c in left} == {*texts} - {texts[2]}
     assert tally.near_known == 1
+
+
+def test_suggestions_in_one_call(tiny_detector: Detector) -> None:
+    pool = [alone(text, f"p:{i}") for i, text in enumerate([*SENTENCES[:40], "Page 3"])]
+    read: list[int] = []
+
+    def progress(items: Iterable[int]) -> Iterator[int]:
+        for item in items:
+            read.append(item)
+            yield item
+
+    found = suggest(pool, tiny_detector, 5, exclude=SENTENCES[:10], candidates=25, progress=progress)
+    texts = [row["text"] for row in found.rows]
+    assert len(set(texts)) == 5
+    assert set(texts) <= set(SENTENCES[10:40])
+    assert (found.candidates, len(read)) == (25, 25)
+    assert (found.tally.read, found.tally.short, found.tally.known) == (41, 1, 10)
+    assert suggest([], tiny_detector, 5).rows == ()
+    with pytest.raises(UsageError, match="prior"):
+        suggest(pool, tiny_detector, 5, prior="2.0")
 
 
 def test_sentences_of_an_article_know_their_line_and_voice() -> None:

@@ -78,8 +78,6 @@ def audit(
     """
     target = new_file(output_file, overwrite, (".csv", ".jsonl", ".parquet"))
     with needs_training("bias audit"):
-        import numpy as np
-
         from bias.modelfolder import model_folder
         from bias.training import audit as auditing
         from bias.training.embedding import read_texts
@@ -107,7 +105,7 @@ def audit(
     folder = model_folder(model)
     texts = [example.text for example in examples]
     read = read_texts(folder, texts, lambda items: track(items, "sentences", len(texts)))
-    found = auditing.audit(files, np.column_stack([read.vectors, read.logits]), by=by, seed=seed)
+    found = auditing.audit(files, read.features, by=by, seed=seed)
     seen = read_seen(folder)
     caveat = _caveat(len(examples), unseen(examples, seen)[1] if seen else None)
     if output_format == "json":

@@ -98,27 +98,26 @@ def suggest(
     with needs_training("bias suggest"):
         from bias.detector import Detector
         from bias.training import suggest as choosing
-        from bias.training.embedding import load_trainable, run_model
-        from bias.training.splits import fingerprint, read_seen
 
     detector = Detector(model)
-    network, tokenizer = load_trainable(detector.model.path)
-    maps = detector.model.calibration.prior(prior)
     excluded = _texts_of(exclude or [], text_column, encoding, errors, max_bytes)
-    known = {*read_seen(detector.model.path), *map(fingerprint, excluded)}
     source = _Pool(pool, text_column, group_column, encoding, errors, max_bytes)
-    tally = choosing.Tally()
-    most = choosing.shortlist(track(source.sentences(), "sentences"), detector, maps, candidates, known, tally)
-    if not tally.read:
+    found = choosing.suggest(
+        track(source.sentences(), "sentences"),
+        detector,
+        n,
+        exclude=excluded,
+        candidates=candidates,
+        prior=prior,
+        seed=seed,
+        progress=lambda items: track(items, "candidates"),
+    )
+    if not found.tally.read:
         raise EmptyTextError(f"{pool}: no sentence to choose from")
-    most = choosing.apart_from(most, excluded, tally)
-    texts = [candidate.of.sentence.text for candidate in most]
-    vectors = run_model(network, tokenizer, texts, lambda items: track(items, "candidates", len(texts))).vectors
-    chosen = choosing.choose(most, vectors, n, seed)
     with _open_rows(target) as out:
-        for candidate in chosen:
-            out.write(choosing.to_row(candidate, detector, maps))
-    note(_summary(tally, len(most), len(chosen), target))
+        for row in found.rows:
+            out.write(row)
+    note(_summary(found.tally, found.candidates, len(found.rows), target))
     return ExitStatus.ERROR if source.failed else ExitStatus.DONE
 
 

@@ -42,6 +42,11 @@ class Embedded:
     vectors: np.ndarray
     logits: np.ndarray
 
+    @property
+    def features(self) -> np.ndarray:
+        """Vectors and logits side by side, what `bias.training.audit` learns from. Shape: (texts, width + 1)."""
+        return np.column_stack([self.vectors, self.logits])
+
 
 def embed(folder: Path, texts: Sequence[str], progress: Progress = iter) -> np.ndarray:
     """The vectors of the texts alone; see `read_texts`. Shape: (texts, width)."""

@@ -1,4 +1,4 @@
-"""Pictures of a measurement. Every function returns a `matplotlib.figure.Figure`, which a notebook shows.
+"""Pictures of a measurement. Every function returns a `matplotlib.figure.Figure` that a notebook shows by itself.
 
     plots.reliability(predictions).savefig("reliability.svg")
 
@@ -14,13 +14,12 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import MultipleLocator
 
 from bias.training.comparison import LOWER_IS_BETTER, Comparison
 from bias.training.evaluation import BINS
 from bias.training.measuring import FIGURES, Measurement, Predictions
-from bias.training.plotstyle import FAINT, INK, LABEL_COLOURS, MODEL_COLOURS, SOFT, save, styled
+from bias.training.plotstyle import FAINT, INK, LABEL_COLOURS, MODEL_COLOURS, SOFT, Picture, save, styled
 from bias.training.resampling import Array, Resampling, without_exception
 from bias.training.slices import Slice
 from bias.training.titles import DIMENSIONS, TITLES, names_of

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
+from io import BytesIO
 from pathlib import Path
 from typing import ParamSpec
 
 import matplotlib as mpl
-from matplotlib.figure import Figure as Picture
+from matplotlib.figure import Figure
 
 P = ParamSpec("P")
 
 INK, SOFT, FAINT = "#222222", "#6b6b6b", "#d9d9d9"
 MODEL_COLOURS = ("#0072B2", "#D55E00")
 LABEL_COLOURS = ("#b5b5b5", "#0072B2")
+
+DPI = 110
+"""Dots an inch of a picture as it is shown; twice as many are drawn in a notebook."""
 
 STYLE = {
     "font.family": "DejaVu Sans",
@@ -40,10 +44,20 @@ STYLE = {
     "ytick.major.width": 0.7,
     "lines.solid_capstyle": "round",
     "figure.facecolor": "white",
-    "figure.dpi": 110,
+    "figure.dpi": DPI,
     "savefig.dpi": 200,
     "svg.hashsalt": "newsbias",
 }
+
+
+class Picture(Figure):
+    """A figure that a notebook shows by itself, sharp on fine screens, with no pyplot and no magic command."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        width, height = self.get_size_inches() * DPI
+        stream = BytesIO()
+        self.savefig(stream, format="png", dpi=2 * DPI, metadata={"Software": None})
+        return stream.getvalue(), {"width": round(width), "height": round(height)}
 
 
 def styled(draw: Callable[P, Picture]) -> Callable[P, Picture]:

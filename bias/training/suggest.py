@@ -24,12 +24,16 @@ from bias.evidence import evidence
 from bias.quotation import attribute
 from bias.scoring import find_terms, sentence_result
 from bias.segmentation import segment
+from bias.training.embedding import Progress, load_trainable, run_model
 from bias.training.examples import as_sentence, near_duplicates
-from bias.training.splits import fingerprint
+from bias.training.splits import fingerprint, read_seen
 from bias.types import Article, Prediction, Sentence
 from bias.words import WORD
 
 Refusal = Callable[[int, Sequence[int]], bool]
+
+CANDIDATES = 5000
+"""Sentences that are chosen among: the most uncertain of the pool."""
 
 FEWEST_WORDS = 3
 """Sentences of fewer words are never suggested: a page number or a by-line teaches nothing."""
@@ -73,6 +77,48 @@ class Tally:
     repeated: int = 0
     known: int = 0
     near_known: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """What to label, as rows (see `to_row`), most telling first; `candidates` were left to choose among."""
+
+    rows: tuple[dict[str, Any], ...]
+    candidates: int
+    tally: Tally
+
+
+def suggest(
+    pool: Iterable[PoolSentence],
+    detector: Detector,
+    count: int,
+    *,
+    exclude: Sequence[str] = (),
+    candidates: int = CANDIDATES,
+    prior: str = "balanced",
+    seed: int = 13,
+    progress: Progress = iter,
+) -> Suggested:
+    """The sentences of a pool most worth labelling for a model, which is asked about all of them.
+
+    Args:
+        exclude: sentences that are labelled already, or kept for measuring; what nearly repeats one is left out, and
+            so is what the model was made from.
+        candidates: choose among so many, the most uncertain.
+        progress: sees one item a candidate whose vector is made.
+
+    Raises:
+        ModelError: the model has no trainable weights to make vectors with.
+        UsageError: the prior is out of range.
+    """
+    network, tokenizer = load_trainable(detector.model.path)
+    maps = detector.model.calibration.prior(prior)
+    known = {*read_seen(detector.model.path), *map(fingerprint, exclude)}
+    tally = Tally()
+    most = apart_from(shortlist(pool, detector, maps, candidates, known, tally), exclude, tally)
+    vectors = run_model(network, tokenizer, [candidate.of.sentence.text for candidate in most], progress).vectors
+    chosen = choose(most, vectors, count, seed)
+    return Suggested(tuple(to_row(candidate, detector, maps) for candidate in chosen), len(most), tally)
 
 
 def alone(text: str, place: str, group: str = "", known: Mapping[str, str] | None = None) -> PoolSentence:

@@ -23,6 +23,7 @@ from bias.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 FIRST_SCREEN = README[: README.index("\n## ")]
 
 SENTENCES = """article,sentence
@@ -35,18 +36,29 @@ DECIMAL = re.compile(r"\d+\.\d+")
 HOME = re.compile(rb"(?<![\w.~>*-])/(?:root|home|Users|work|mnt|srv|tmp)/[\w.]")
 
 
-def blocks(language: str) -> list[str]:
-    """The contents of the README's fenced blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def blocks(language: str, page: str = README) -> list[str]:
+    """The contents of a page's fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
 
 
-def shell_lines() -> list[str]:
-    return [line for block in blocks("sh") for line in block.splitlines()]
+def shell_lines(page: str = README) -> list[str]:
+    return [line for block in blocks("sh", page) for line in block.splitlines()]
 
 
-BIAS_COMMANDS = [
-    match[0] for line in shell_lines() if (match := re.search(r"(?:(?:cat|echo) .+\| )?\bbias [a-z]+ .*", line))
-]
+LABELLING = ("train", "evaluate", "calibrate", "export", "audit", "suggest")
+"""Commands over labelled data, shown on the training page and run there with a tiny model."""
+
+
+def bias_commands(page: str) -> list[str]:
+    pattern = r"(?:(?:cat|echo) .+\| )?\bbias [a-z]+ .*"
+    return [match[0] for line in shell_lines(page) if (match := re.search(pattern, line))]
+
+
+def name_of(command: str) -> str:
+    return shlex.split(command.rpartition(" | ")[2])[1]
+
+
+BIAS_COMMANDS = [line for line in bias_commands(README) if name_of(line) not in LABELLING and "--model" not in line]
 
 
 class AnyDecimal(doctest.OutputChecker):
@@ -102,8 +114,6 @@ def test_commands_run(
         stdin = subprocess.run(source, shell=True, check=True, capture_output=True, timeout=10).stdout
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
     words = shlex.split(command, comments=True)
-    if "--model" in words:
-        pytest.skip("needs a model that the reader trains")
     status = main(words[1:])
     captured = capsys.readouterr()
     assert status in ((0, 1) if "--fail-above" in words else (0,)), captured.err
@@ -112,8 +122,10 @@ def test_commands_run(
 
 
 def test_commands_of_every_kind_are_shown() -> None:
-    shown = {shlex.split(line.rpartition(" | ")[2])[1] for line in BIAS_COMMANDS}
-    assert shown == {"score", "predict", "info"}
+    from bias.cli import app
+
+    shown = {name_of(line) for line in [*bias_commands(README), *bias_commands(TRAINING)]}
+    assert shown == set(get_command(app).commands)
 
 
 def test_the_formats_are_those_of_the_command() -> None:
@@ -138,12 +150,37 @@ def test_the_exit_statuses_are_those_of_the_command() -> None:
     assert [int(status) for status in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)] == sorted(ExitStatus)
 
 
-def test_training_commands_parse() -> None:
-    training = get_command(importlib.import_module("bias.training.__main__").app)
-    lines = [shlex.split(line)[3:] for line in shell_lines() if line.startswith("python -m bias.training ")]
-    assert {words[0] for words in lines} >= {"train", "folds", "calibrate", "reference"}
-    for name, *options in lines:
-        training.commands[name].make_context(name, options)  # a usage error if an option is not there
+@pytest.mark.parametrize("page", [README, TRAINING], ids=["README", "training"])
+def test_commands_parse(page: str) -> None:
+    from bias.cli import app
+
+    for prefix, parsed in (("bias ", app), ("python -m bias.training ", None)):
+        commands = get_command(parsed or importlib.import_module("bias.training.__main__").app).commands
+        for line in shell_lines(page):
+            if line.startswith(prefix):
+                name, *options = shlex.split(line.removeprefix(prefix), comments=True)
+                commands[name].make_context(name, options)  # a usage error if an option is not there
+
+
+def test_the_training_page_runs_from_data_to_scores(
+    checkout: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(ROOT / "notebooks", checkout / "notebooks")
+    commands = [shlex.split(line)[1:] for line in bias_commands(TRAINING)]
+    assert [words for words in commands if words in [shlex.split(line)[1:] for line in bias_commands(README)]]
+    ran = []
+    for words in commands:
+        name = words[0]
+        if {"more.csv", "annotated.jsonl", "pages/"} & set(words) or "--checklist" in words:
+            continue  # of files that a reader has, and minutes of sentences
+        if name == "train":
+            words += ["--base", str(tiny_folder), "--epochs", "1"]
+        elif name in ("audit", "suggest"):
+            words += ["--model", str(tiny_folder)]
+        assert main(words) == 0, capsys.readouterr().err
+        ran.append(name)
+    assert ran == ["train", "evaluate", "score", "export", "audit", "suggest"]
+    assert (checkout / "next.jsonl").read_text(encoding="utf-8")
 
 
 def test_the_data_sets_are_those_that_are_read() -> None:

@@ -104,6 +104,7 @@ def export(
     if output is None:
         raise UsageError("name the folder to make: -o DIR")
     with needs_training("bias export"):
+        from bias.modelfolder import model_folder
         from bias.training.card import read_template
         from bias.training.exporting import export_model, open_trained
         from bias.training.folder import refuse_existing
@@ -111,7 +112,7 @@ def export(
 
     refuse_existing(output)
     template = read_template(card_template)
-    trained = open_trained(model)
+    trained = open_trained(model_folder(model))
     if terms is not None and trained.folder is not None:
         raise UsageError(f"{model} has terms that go on ({trained.folder.license}): leave --license away")
     if data:

@@ -18,9 +18,9 @@ RUN: dict[str, Any] = {
     "format": 1,
     "recipe": {
         "name": "mine",
-        "base": "/srv/somebody/models/base",
+        "base": "/opt/somebody/models/base",
         "seed": 13,
-        "stage": [{"data": ["/srv/somebody/secret/mine.csv", "babe"], "epochs": 5.0, "learning_rate": 3e-5}],
+        "stage": [{"data": ["/opt/somebody/secret/mine.csv", "babe"], "epochs": 5.0, "learning_rate": 3e-5}],
     },
     "base": {"name": "newsbias-minilm 0.1.0", "sha256": "ab" * 32},
     "data": [
@@ -101,7 +101,7 @@ def test_the_run_record_is_told_without_folders_or_texts(folder: Path) -> None:
         assert part in text
     assert "mine.csv, babe" in text
     assert "mediabiasgroup/BABE" in text
-    assert "/srv" not in text
+    assert "/opt" not in text
     assert "somebody" not in text
     assert "bias train --recipe recipe.toml" in text
 

@@ -12,7 +12,7 @@ import pytest
 from bias.errors import ModelError, UsageError
 from bias.modelfolder import default_model, open_model
 from bias.training.card import default_template, read_template, render_card, write_card
-from bias.training.folder import INHERITED, LICENSE, NOT_STATED, license_of, update_manifest
+from bias.training.folder import INHERITED, NOT_STATED, license_of, update_manifest
 
 RUN: dict[str, Any] = {
     "format": 1,
@@ -200,7 +200,7 @@ def test_a_missing_template_is_named(tmp_path: Path) -> None:
 def test_terms_go_on_with_the_weights(folder: Path) -> None:
     shipped = open_model(default_model())
     child = license_of(shipped, "CC0")
-    assert child.startswith(LICENSE)
+    assert child.startswith(shipped.license)
     assert f"{INHERITED}newsbias-minilm" in child
     assert child.endswith("for what was added: CC0")
     update_manifest(folder, license=child)

@@ -16,12 +16,12 @@ from tiny import tiny_tokenizer
 from bias.cli import main
 from bias.detector import Detector
 from bias.errors import ModelError, OutputError
-from bias.modelfolder import open_model
+from bias.modelfolder import default_model, open_model
 from bias.training import folder as folders
 from bias.training.calibrate import calibrate_on
 from bias.training.card import default_template
 from bias.training.examples import as_sentence
-from bias.training.folder import INHERITED, LICENSE, new_folder, update_manifest
+from bias.training.folder import INHERITED, new_folder, update_manifest
 
 
 class Result(NamedTuple):
@@ -31,7 +31,7 @@ class Result(NamedTuple):
 
 
 Run = Callable[..., Result]
-TERMS = f"{LICENSE}; {INHERITED}newsbias-minilm"
+TERMS = f"{open_model(default_model()).license}; {INHERITED}newsbias-minilm"
 TEXTS = [example.text for example in sentences(20, 7000)]
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer
-from transformers.utils import logging as transformers_logging
 
 from bias.errors import OutputError
 from bias.modelfolder import (
@@ -31,10 +30,8 @@ from bias.modelfolder import (
 from bias.output import atomic_write
 from bias.training.export import Precision, check_parity, export_fp32, quantise
 from bias.training.model import BiasModel
+from bias.training.quiet import quiet
 from bias.types import CATEGORIES
-
-LICENSE = "weights: non-commercial use only (trained on BABE, CC BY-NC-SA 4.0, and research sets); code: Apache-2.0"
-"""The terms of the shipped weights, and of nobody else's."""
 
 NOT_STATED = "not stated"
 """The terms of a model whose maker gave none."""
@@ -140,13 +137,8 @@ def save_trainable(model: BiasModel, folder: Path) -> None:
     """The weights in fp16 with the configuration, to train on from."""
     parameters = {name: value.detach().to(torch.float16).contiguous() for name, value in model.state_dict().items()}
     model.config.base.pop("_name_or_path", None)  # where the base lay on the machine that trained it
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
+    with quiet():
         model.save_pretrained(folder, state_dict=parameters)
-    finally:
-        if bars:
-            transformers_logging.enable_progress_bar()
 
 
 def plain(value: Any) -> Any:

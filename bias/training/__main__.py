@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from bias.detector import Detector
@@ -169,6 +170,27 @@ def precisions(
     examples = SOURCES["anno-lexical"].read(data / "anno_lexical_dev.parquet")[:count]
     model = BiasModel.from_pretrained(_trained(work, plan, len(plan.stages)))
     _report(work, "precisions", measures.compare_precisions(model, _trained(work, plan, 1), examples))
+
+
+@app.command()
+def seeds(
+    data: Data,
+    models: Annotated[list[Path], typer.Argument(help="The shipped model first, then others of its recipe.")],
+    work: Work = DEFAULT_WORK,
+) -> None:
+    """Figures of models of one recipe and of different seeds: how far chance alone moves them."""
+    examples = SOURCES["anno-lexical:dev"].read(data / SOURCES["anno-lexical:dev"].file)
+    articles = read_basil(data / "basil_dev.jsonl")
+    each = [measures.seed_figures(Detector(model), examples, articles) for model in models]
+    columns = {name: np.array([figures[name] for figures in each]) for name in each[0]}
+    values = {
+        "shipped": each[0],
+        "models": len(each),
+        "mean": {name: float(column.mean()) for name, column in columns.items()},
+        "sd": {name: float(column.std(ddof=1)) for name, column in columns.items()},
+        "each": each,
+    }
+    _report(work, "seeds", values)
 
 
 @app.command()

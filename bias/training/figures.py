@@ -13,14 +13,26 @@ import numpy as np
 from scipy.special import expit, logit
 from tokenizers import Tokenizer
 
+from bias.detector import Detector
 from bias.encoder import OnnxEncoder
 from bias.modelfolder import TOKENIZER, WEIGHTS
-from bias.training.evaluation import Array, Figure, bootstrap, evaluate, f1_of_counts, weighted_figures, word_counts
-from bias.training.examples import Example
+from bias.training.basil import AnnotatedArticle
+from bias.training.evaluation import (
+    MEASURES,
+    Array,
+    Figure,
+    bootstrap,
+    evaluate,
+    f1_of_counts,
+    weighted_figures,
+    word_counts,
+)
+from bias.training.examples import Example, as_sentence
 from bias.training.export import Precision, export_fp32, quantisation_change, quantise, sentence_logits
 from bias.training.fitting import apply_platt, fit_platt, macro_f1_threshold
 from bias.training.folds import OutOfFold
 from bias.training.model import BiasModel
+from bias.training.newsmap import cross_fitted_news, read_news
 from bias.training.resampling import Resampling, Values
 from bias.training.slices import by_side, side_of
 from bias.training.wordmaps import fit_spans, marked_words, word_probabilities
@@ -132,6 +144,27 @@ def own_figures(rows: Sequence[OutOfFold], babe: Sequence[OutOfFold]) -> dict[st
         hit = bool(apply_platt(platt, np.array(outlet)) >= threshold)
         flagged.setdefault(row.example.topic, []).append(hit)
     return {kind: float(np.mean(hits)) for kind, hits in sorted(flagged.items())}
+
+
+def seed_figures(
+    detector: Detector, examples: Sequence[Example], articles: Sequence[AnnotatedArticle]
+) -> dict[str, float]:
+    """Figures of a whole model that no calibration of it changes, to hold models of one recipe against each other.
+
+    On sentences (`examples`, none trained on): AUROC, and macro-F1 at its best threshold. On whole articles, where
+    each event is scored by maps fitted on the others: average precision and AUROC of the outlet's own words.
+    """
+    labels = np.array([int(example.label or 0) for example in examples])
+    predictions = detector.predict(as_sentence(example.text) for example in examples)
+    probabilities = expit(np.array([prediction.written.logit for prediction in predictions]))
+    flags = (probabilities >= macro_f1_threshold(probabilities, labels)).astype(int)
+    news = cross_fitted_news(read_news(detector, articles))["outlet"]
+    return {
+        "sentences_auroc": MEASURES["auroc"](labels, probabilities, flags),
+        "sentences_macro_f1": MEASURES["macro_f1"](labels, probabilities, flags),
+        "articles_average_precision": news["average_precision"].value,
+        "articles_auroc": news["auroc"].value,
+    }
 
 
 def compare_precisions(model: BiasModel, folder: Path, examples: Sequence[Example]) -> dict[str, dict[str, float]]:

@@ -14,7 +14,7 @@ from bias.detector import Detector
 from bias.evidence import FEATURES, evidence
 from bias.scoring import find_terms, prediction_interval
 from bias.training.basil import AnnotatedArticle
-from bias.training.evaluation import Array, Figure, evaluate
+from bias.training.evaluation import Array, evaluate
 from bias.training.fitting import expected_f1_threshold, fit_intercept, fit_logistic, log_odds_of
 from bias.types import Prediction
 
@@ -81,7 +81,7 @@ def news_probabilities(maps: Mapping[str, dict[str, Any]], rows: Sequence[NewsRo
     return written, outlet
 
 
-def cross_fitted_news(rows: Sequence[NewsRow], folds: int = 5) -> dict[str, dict[str, Figure] | float]:
+def cross_fitted_news(rows: Sequence[NewsRow], folds: int = 5) -> dict[str, Any]:
     """Figures of `news` where each event is scored by maps fitted on the others, and the coverage of the intervals."""
     events = [row.event for row in rows]
     written, outlet, cuts = np.zeros(len(rows)), np.zeros(len(rows)), np.zeros((2, len(rows)))

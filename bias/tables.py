@@ -42,6 +42,8 @@ Row = dict[str, Any]
 TABLE_SUFFIXES = (".jsonl", ".csv", ".parquet")
 
 _BATCH_ROWS = 256
+_SEPARATORS = (";", "\t", "|")
+"""Of tables that call themselves CSV and are not."""
 _SKIP = 1 << 16
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")  # what the error handler "surrogateescape" leaves of an invalid byte
 
@@ -163,7 +165,9 @@ def _csv_rows(text: TextIO, max_bytes: int, checked: str | None) -> Iterator[tup
                 continue
             number += 1
             if len(cells) != len(header):
-                yield number, InputError(f"a row of {len(cells)} cells under a header of {len(header)}")
+                mark = next((mark for mark in _SEPARATORS if len(header) == 1 and mark in header[0]), None)
+                advice = "" if mark is None else f": separate the cells by commas, not by {mark!r}"
+                yield number, InputError(f"a row of {len(cells)} cells under a header of {len(header)}{advice}")
             elif _exceeds("".join(cells), max_bytes):
                 yield number, too_large("a row", max_bytes)
             else:

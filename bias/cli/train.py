@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -216,6 +217,8 @@ def train(
     """Train a model of your own on labelled sentences, calibrate it, and write its folder."""
     if output is None:
         raise UsageError("name the folder to make: -o DIR")
+    if not output.name:
+        raise UsageError(f"{output} is no name for a new folder: -o DIR")
     settings = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -235,7 +238,9 @@ def train(
     with needs_training("training"):
         from bias.training import runs
         from bias.training.card import read_template
+        from bias.training.folder import refuse_existing
     card = read_template(card_template)
+    refuse_existing(output)
     plan = runs.prepare(
         _recipe(data or [], base, recipe, given, seed, name or output.name),
         base=base,
@@ -265,7 +270,7 @@ def train(
         record = runs.train(
             plan,
             output,
-            name=plan.recipe.name,
+            name=name or plan.recipe.name,
             terms=terms,
             resume=resume,
             work=work,
@@ -273,7 +278,24 @@ def train(
             watch=watch,
             cpu=cpu,
         )
-    _tell(record, output)
+    reading = {
+        "--text-column": (text_column, "text"),
+        "--label-column": (label_column, "label"),
+        "--positive": (positive, None),
+        "--spans-column": (spans_column, None),
+        "--votes-column": (votes_column, None),
+        "--group-column": (group_column, None),
+        "--outlet-column": (outlet_column, None),
+        "--leaning-column": (leaning_column, None),
+        "--topic-column": (topic_column, None),
+        "--data-folder": (data_folder, None),
+        "--encoding": (encoding, "utf-8"),
+        "--errors": (errors, "strict"),
+    }
+    given_to_read = [
+        part for option, (value, usual) in reading.items() if value != usual for part in (option, str(value))
+    ]
+    _tell(record, output, [*plan.divided, *given_to_read])
     return ExitStatus.DONE
 
 
@@ -284,13 +306,14 @@ def _recipe(
 
     Raises:
         UsageError: no data, or options beside a recipe that says the same.
+        DataError: a value that no run can work with.
     """
-    from bias.training.recipe import one_stage, read_recipe
+    from bias.training.recipe import check, one_stage, read_recipe
 
     if path is None:
         if not data:
             raise UsageError("name the data to learn from: a CSV, JSONL or Parquet file, or a public set")
-        recipe = one_stage(name, base or "default", data, given)
+        recipe = one_stage(name, "default" if base is None else base, data, given)
     else:
         recipe = read_recipe(path)
         if data:
@@ -298,7 +321,9 @@ def _recipe(
         if given:
             option = f"--{next(iter(given)).replace('_', '-')}"
             raise UsageError(f"{path} says how to train: write it into the recipe in place of {option}")
-    return recipe if seed is None else replace(recipe, seed=seed)
+    recipe = recipe if seed is None else replace(recipe, seed=seed)
+    check(recipe, "the options" if path is None else str(path))
+    return recipe
 
 
 def _note_plan(plan: Plan) -> None:
@@ -360,11 +385,11 @@ def _progress(plan: Plan) -> Iterator[Watch]:
         yield show
 
 
-def _tell(record: Mapping[str, Any], output: Path) -> None:
-    """What came of it, and what to do next, on standard output."""
+def _tell(record: Mapping[str, Any], output: Path, measured: list[str]) -> None:
+    """What came of it, and what to do next, on standard output; `measured` is the data as `bias evaluate` takes it."""
     if record["spread"]:
         of = record["spread"]["macro_f1"]
         print(f"{len(record['seeds'])} seeds: development macro-F1 {of['mean']:.3f}, standard deviation {of['sd']:.3f}")
     print(f"wrote {output} ({record['seconds'] / 60:.1f} minutes)")
     if record["parts"]["test"]["sentences"]:
-        print(f"next: bias evaluate {' '.join(f['name'] for f in record['data'])} --model {output} --compare default")
+        print(f"next: bias evaluate {shlex.join([*measured, '--model', str(output), '--compare', 'default'])}")

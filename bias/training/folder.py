@@ -178,10 +178,11 @@ def _write(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path, scratch: Path | None = None) -> Iterator[Path]:
     """A folder to write a model into, which becomes `target` once the block ends, and never does if the block raises.
 
-    It lies beside the target, is opened as a model (every digest checked), synced, and renamed.
+    It lies beside the target (or is `scratch`, on the same drive, where what a killed run has left is thrown away), is
+    opened as a model (every digest checked), synced, and renamed.
 
     Raises:
         OutputError: the target exists (an empty folder may), or cannot be written.
@@ -189,7 +190,11 @@ def new_folder(target: Path) -> Iterator[Path]:
     """
     refuse_existing(target)
     try:
-        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        if scratch is None:
+            scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        else:
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir()
     except OSError as error:
         raise OutputError(f"cannot write {target}: {_reason(error, target)}") from error
     try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, get_args
 
 from bias.errors import DataError
 from bias.output import atomic_write
@@ -151,7 +152,7 @@ def read_recipe(path: Path) -> Recipe:
     """The recipe in a TOML file.
 
     Raises:
-        DataError: the file is not TOML, or a key is missing or not known.
+        DataError: the file is not TOML, a key is missing or not known, or `check` refuses a value.
     """
     try:
         values = tomllib.loads(path.read_text("utf-8"))
@@ -160,31 +161,131 @@ def read_recipe(path: Path) -> Recipe:
     stages = values.pop("stage", [])
     if not isinstance(stages, list) or not stages:
         raise DataError(f"{path}: a recipe needs at least one [[stage]]")
-    made = [_build(Stage, {**stage, "data": tuple(stage.get("data", ()))}, path) for stage in stages]
+    made = [_build(Stage, _with_tuple(stage), path) for stage in stages]
     parts = _build(Parts, values.pop("parts", {}), path)
     adapters = values.pop("adapters", None)
     adapters = None if adapters is None else _build(Adapters, adapters, path)
     recipe: Recipe = _build(Recipe, {**values, "stages": tuple(made), "parts": parts, "adapters": adapters}, path)
-    _check(recipe, path)
+    check(recipe, str(path))
     return recipe
 
 
-def _check(recipe: Recipe, path: Path) -> None:
+def _with_tuple(stage: Any) -> Any:
+    """The stage with its list of data as a tuple; what is no list stays for the check to refuse."""
+    listed = isinstance(stage, dict) and isinstance(stage.get("data", []), list)
+    return {**stage, "data": tuple(stage.get("data", ()))} if listed else stage
+
+
+def check(recipe: Recipe, source: str) -> None:
+    """Refuse values that no run can work with, before anything is read.
+
+    Raises:
+        DataError: a value of the wrong kind or out of range, or a data set that no stage learns from; `source` is
+            where the recipe is from.
+    """
+    _check_values(recipe, _OF_RECIPE, source)
     if unknown := set(recipe.losses) - set(HEADS):
-        raise DataError(f"{path}: no head is called {', '.join(sorted(unknown))}; there are {', '.join(HEADS)}")
+        raise DataError(f"{source}: no head is called {', '.join(sorted(unknown))}; there are {', '.join(HEADS)}")
+    _check_values(recipe.parts, _OF_PARTS, f"{source}: parts")
+    if recipe.adapters is not None:
+        _check_values(recipe.adapters, _OF_ADAPTERS, f"{source}: adapters")
     for stage in recipe.stages:
-        for name in ("epochs", "batch_size", "learning_rate"):
-            if not getattr(stage, name) > 0:
-                raise DataError(f"{path}: {name} is a number above 0, not {getattr(stage, name)}")
-        if not stage.data:
-            raise DataError(f"{path}: a stage names the data that it learns from: data = [...]")
+        _check_values(stage, _OF_STAGE, source)
+        if unknown := set(stage.limits) - set(stage.data):
+            raise DataError(f"{source}: limits names {', '.join(sorted(unknown))}, which its stage does not learn from")
+    named = {stage.apart_from for stage in recipe.stages if stage.apart_from}
+    if unknown := named - set(recipe.data):
+        raise DataError(f"{source}: apart_from names {', '.join(sorted(unknown))}, which no stage learns from")
 
 
-def _build(kind: type[Any], values: dict[str, Any], path: Path) -> Any:
+def _check_values(of: Any, expected: Mapping[str, tuple[str, Callable[[Any], bool]]], source: str) -> None:
+    for name, (what, is_fit) in expected.items():
+        value = getattr(of, name)
+        if not is_fit(value):
+            shown = list(value) if isinstance(value, tuple) else value
+            raise DataError(f"{source}: {name} is {what}, not {shown!r}")
+
+
+def _number(value: Any, above: float = -math.inf, least: float = -math.inf, below: float = math.inf) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and above < value < below and value >= least
+
+
+def _whole(value: Any, least: int, below: float = math.inf) -> bool:
+    return isinstance(value, int) and _number(value, least=least, below=below)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+_ABOVE_0 = "a number above 0", lambda value: _number(value, above=0)
+_NOT_BELOW_0 = "a number of 0 or more", lambda value: _number(value, least=0)
+_SHARE = "a number from 0 to below 1", lambda value: _number(value, least=0, below=1)
+_COUNT = "a whole number above 0", lambda value: _whole(value, 1)
+_TEXT = "a text", _is_text
+_BOOL = "true or false", _is_bool
+
+_OF_STAGE: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "data": (
+        "a list of files and names of sets",
+        lambda value: isinstance(value, tuple) and bool(value) and all(map(_is_text, value)),
+    ),
+    "epochs": _ABOVE_0,
+    "batch_size": _COUNT,
+    "learning_rate": _ABOVE_0,
+    "head_rate": _ABOVE_0,
+    "warmup": _NOT_BELOW_0,
+    "weight_decay": _NOT_BELOW_0,
+    "limits": (
+        "a table of data sets with a whole number above 0 each",
+        lambda value: isinstance(value, dict) and all(_whole(limit, 1) for limit in value.values()),
+    ),
+    "apart_from": ("the name of a data set", lambda value: value is None or _is_text(value)),
+    "withhold": _BOOL,
+    "soft_labels": _BOOL,
+    "class_weights": _BOOL,
+}
+_OF_PARTS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "development": _SHARE,
+    "test": _SHARE,
+    "by": (" or ".join(get_args(By)), lambda value: value in get_args(By)),
+}
+_OF_ADAPTERS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "rank": _COUNT,
+    "alpha": _ABOVE_0,
+    "dropout": _SHARE,
+}
+_OF_RECIPE: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "name": _TEXT,
+    "base": _TEXT,
+    "losses": (
+        "a table of heads with a number of 0 or more each, not all 0",
+        lambda value: (
+            isinstance(value, dict)
+            and all(_number(weight, least=0) for weight in value.values())
+            and any(value.values())
+        ),
+    ),
+    "max_tokens": ("a whole number of 8 or more", lambda value: _whole(value, 8)),
+    "dropout": _SHARE,
+    # Those that numpy's generator takes.
+    "seed": ("a whole number from 0 to 4294967295", lambda value: _whole(value, 0, 2**32)),
+    "patience": ("a whole number of 0 or more", lambda value: _whole(value, 0)),
+}
+"""What each value is, and whether one is that."""
+
+
+def _build(kind: type[Any], values: Any, path: Path) -> Any:
+    if not isinstance(values, dict):
+        raise DataError(f"{path}: {kind.__name__.lower()} is a table of keys and values, not {values!r}")
     known = {f.name for f in fields(kind)}
     if unknown := set(values) - known:
         raise DataError(f"{path}: unknown key {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise DataError(f"{path}: {kind.__name__.lower()}: {str(error).removeprefix(kind.__name__)}") from error
+    needed = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
+    if missing := [name for name in needed if name not in values]:
+        raise DataError(f"{path}: {kind.__name__.lower()}: missing {', '.join(missing)}")
+    return kind(**values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import time
@@ -26,12 +27,15 @@ from bias.training.examples import Example, near_duplicates
 from bias.training.export import rehearse_export
 from bias.training.folder import license_of, new_folder, refuse_existing, write_folder
 from bias.training.model import BiasModel
+from bias.training.quiet import quiet
 from bias.training.readers import Columns, DataFile, is_named, load_data
 from bias.training.recipe import Recipe, write_recipe
 from bias.training.splits import Duplicates, Split, remove_duplicates, split, write_seen
 from bias.training.trainer import Watch, choose, run_stages
+from bias.training.workplace import make_folder, opened, room_for
 
-PLAN = "plan.json"
+_SEEDS = 2**32
+"""Seeds there are: those after the last one begin anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,11 @@ class Plan:
     duplicates: Duplicates | None
 
     @property
+    def divided(self) -> list[str]:
+        """The data that the parts are taken from: the user's files, or where there are none the named sets."""
+        return [name for name in self.recipe.data if not is_named(name)] or list(self.recipe.data)
+
+    @property
     def train(self) -> tuple[Example, ...]:
         """Everything that there is to learn from; stages may leave some of it out."""
         return tuple(example for examples in self.data.values() for example in examples)
@@ -59,13 +68,14 @@ class Plan:
         """What a run by that seed learns from, over all stages."""
         return tuple(example for stage in self.recipe.stages for example in choose(stage, self.data, seed))
 
-    def to_dict(self) -> dict[str, Any]:
-        """What has to be the same for an unfinished run to be gone on with."""
+    def describe(self, base: Base) -> dict[str, Any]:
+        """What has to be the same for an unfinished run to be gone on with: `data` as it was read, by a digest."""
+        read = repr((sorted(self.data.items()), self.parts))
         described = {
-            "recipe": self.recipe.to_dict(),
-            "base": self.base,
+            "recipe": {key: value for key, value in self.recipe.to_dict().items() if key != "name"},
+            "base": [self.base, base.sha256],
             "seeds": self.seeds,
-            "data": [(file.name, file.sha256, file.weight) for file in self.files],
+            "data": hashlib.sha256(read.encode("utf-8", "surrogatepass")).hexdigest(),
             "threads": torch.get_num_threads(),
         }
         plain: dict[str, Any] = json.loads(json.dumps(described))
@@ -105,12 +115,17 @@ def prepare(
     if recipe.parts.development or recipe.parts.test:
         divided = [name for name in data if not is_named(name)] or list(data)
         kept, duplicates = remove_duplicates([example for name in divided for example in data[name]])
-        parts = split(kept, **asdict(recipe.parts), seed=recipe.seed)
+        try:
+            parts = split(kept, **asdict(recipe.parts), seed=recipe.seed)
+        except DataError as error:
+            if not (lost := sum(len(data[name]) for name in divided) - len(kept)):
+                raise
+            raise DataError(f"{error}; {lost:,} rows were left out, for they repeat or contradict others") from error
         data = _without(data, divided, parts)
     return Plan(
         recipe=recipe,
-        base=base or recipe.base,
-        seeds=tuple(range(recipe.seed, recipe.seed + seeds)),
+        base=recipe.base if base is None else base,
+        seeds=tuple((recipe.seed + i) % _SEEDS for i in range(seeds)),
         data=data,
         parts=parts,
         files=loaded.files,
@@ -156,89 +171,71 @@ def train(
         The run record, as run.json holds it.
 
     Raises:
-        OutputError: the output exists or cannot be written.
-        UsageError: there is an unfinished run and no `resume`, or the other way round.
+        OutputError: the output exists, it or `work` cannot be written, or the disk is full.
+        UsageError: there is an unfinished run and no `resume`, or the other way round, or another process is at it.
         DataError: the unfinished run is of another plan; the difference is named.
         ModelError: the base is no encoder or model folder.
     """
     refuse_existing(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
     scratch = work or output.with_name(f"{output.name}.unfinished")
+    if output.resolve() == scratch.resolve():
+        raise UsageError(f"{output} cannot be the model folder and the work folder: choose another for --work")
     base = _open_base(plan, plan.seeds[0])
     if base.from_model is None:
         rehearse_export(base.model)  # a fault that would else be found after hours
-    _open_work(scratch, plan, resume)
+    make_folder(output.parent)
     began, clock = datetime.now(UTC), time.monotonic()
-    runs = [_run_seed(plan, seed, scratch / f"seed-{seed}", watch, cpu) for seed in plan.seeds]
-    best = max(runs, key=lambda run: run.figures.get("macro_f1", 0.0))
-    model = BiasModel.from_pretrained(scratch / f"seed-{best.seed}" / f"stage-{len(plan.recipe.stages)}")
-    told = plan.recipe.without_folders()
-    with new_folder(output) as folder:
-        write_folder(
-            folder,
-            model,
-            base.tokenizer,
-            name=name,
-            version=version,
-            base=base.from_model.base if base.from_model else told.base,
-            license=license_of(base.from_model, terms),
-        )
-        calibration: CalibrationReport | None = None
-        if plan.parts.development:
-            calibration = calibrate_on(folder, plan.parts.development, base=base.from_model)
-        write_seen(folder, Split(plan.learned(best.seed), plan.parts.development, ()))
-        write_recipe(folder / "recipe.toml", replace(told, seed=best.seed))
-        record = {
-            "format": records.FORMAT,
-            "name": name,
-            "began": began.isoformat(timespec="seconds"),
-            "seconds": round(time.monotonic() - clock, 1),
-            "recipe": told.to_dict(),
-            "base": {"name": base.name, "sha256": base.sha256},
-            "data": [asdict(file) for file in plan.files],
-            "duplicates": plan.duplicates and plan.duplicates.counts(),
-            "parts": {
-                "train": records.counts(plan.train),
-                "development": records.counts(plan.parts.development),
-                "test": records.counts(plan.parts.test),
-            },
-            "seeds": [run.to_dict() for run in runs],
-            "seed": best.seed,
-            "spread": records.spread(runs),
-            "calibration": calibration and calibration.to_dict(),
-            "versions": records.versions(),
-            "machine": records.machine(cpu),
-        }
-        with atomic_write(folder / records.RECORD) as file:
-            file.write(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-        write_card(folder, card)
+    with opened(scratch, plan.describe(base), resume), room_for(scratch, 3 * _bytes_of(base.model)), quiet():
+        runs = [_run_seed(plan, seed, scratch / f"seed-{seed}", watch, cpu) for seed in plan.seeds]
+        best = max(runs, key=lambda run: run.figures.get("macro_f1", 0.0))
+        model = BiasModel.from_pretrained(scratch / f"seed-{best.seed}" / f"stage-{len(plan.recipe.stages)}")
+        told = plan.recipe.without_folders()
+        with new_folder(output, scratch=None if work else scratch / "finished") as folder:
+            write_folder(
+                folder,
+                model,
+                base.tokenizer,
+                name=name,
+                version=version,
+                base=base.from_model.base if base.from_model else told.base,
+                license=license_of(base.from_model, terms),
+            )
+            calibration: CalibrationReport | None = None
+            if plan.parts.development:
+                calibration = calibrate_on(folder, plan.parts.development, base=base.from_model)
+            write_seen(folder, Split(plan.learned(best.seed), plan.parts.development, ()))
+            write_recipe(folder / "recipe.toml", replace(told, seed=best.seed))
+            record = {
+                "format": records.FORMAT,
+                "name": name,
+                "began": began.isoformat(timespec="seconds"),
+                "seconds": round(time.monotonic() - clock, 1),
+                "recipe": told.to_dict(),
+                "base": {"name": base.name, "sha256": base.sha256},
+                "data": [asdict(file) for file in plan.files],
+                "duplicates": plan.duplicates and plan.duplicates.counts(),
+                "parts": {
+                    "train": records.counts(plan.train),
+                    "development": records.counts(plan.parts.development),
+                    "test": records.counts(plan.parts.test),
+                },
+                "seeds": [run.to_dict() for run in runs],
+                "seed": best.seed,
+                "spread": records.spread(runs),
+                "calibration": calibration and calibration.to_dict(),
+                "versions": records.versions(),
+                "machine": records.machine(cpu),
+            }
+            with atomic_write(folder / records.RECORD) as file:
+                file.write(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+            write_card(folder, card)
     if work is None:
         shutil.rmtree(scratch)
     return record
 
 
-def _open_work(scratch: Path, plan: Plan, resume: bool) -> None:
-    """Begin the work folder or take it up.
-
-    Raises:
-        UsageError, DataError: as `train`.
-    """
-    path, described = scratch / PLAN, plan.to_dict()
-    if not path.is_file():
-        if resume:
-            raise UsageError(f"there is no unfinished run in {scratch}: start one without --resume")
-        scratch.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as file:
-            file.write(json.dumps(described, indent=1))
-        return
-    if not resume:
-        raise UsageError(f"{scratch} holds an unfinished run: go on with it by --resume, or delete it")
-    before = json.loads(path.read_text("utf-8"))
-    if changed := [key for key in described if before.get(key) != described[key]]:
-        raise DataError(
-            f"{scratch} holds a run with other {' and '.join(changed)}: "
-            "give the same as before to go on, or delete it to start anew"
-        )
+def _bytes_of(model: BiasModel) -> int:
+    return sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
 
 
 def _open_base(plan: Plan, seed: int) -> Base:

@@ -206,7 +206,8 @@ def _check(parts: Mapping[Part, Sequence[Example]], shares: Mapping[Part, float]
                 total = Counter(_side(e.label) for some in parts.values() for e in some)
                 raise DataError(
                     f"too few data to split by {by}: the {part} part has no {name} sentence; found "
-                    f"{total[1]:,} opinionated and {total[0]:,} neutral sentences in {groups:,} {by}s"
+                    f"{total[1]:,} opinionated and {total[0]:,} neutral sentences in {groups:,} {by}s: label more, or "
+                    "set less aside (--development, --test)"
                 )
 
 

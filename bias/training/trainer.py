@@ -21,6 +21,7 @@ from torch.optim import AdamW
 from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
 
+from bias.errors import DataError
 from bias.training.adapters import add_adapters, load_checkpoint, merge_adapters
 from bias.training.checkpoints import Sealing, latest_whole, read_state
 from bias.training.examples import Example, near_duplicates, withhold
@@ -36,6 +37,11 @@ CHECKPOINT_STEPS = 200
 
 WATCHED = 2000
 """Development sentences that training is watched with at most."""
+
+_DIVERGED = (
+    "the training ran away: it gives no numbers any more; choose a lower learning rate, and look for rows of huge "
+    "weight"
+)
 
 TARGETS = ("sentence_target", "token_target", "opinion_target", "technique_target")
 
@@ -109,6 +115,9 @@ def train_stage(
 
     Checkpoints go to `folder`, and a run that was interrupted goes on from the last whole one: with the same machine,
     threads and seed its weights end as those of an unbroken run, since the order of the examples is settled beforehand.
+
+    Raises:
+        DataError: the training ran away, and the model gives no numbers.
     """
     set_seed(seed)
     features = to_features(examples, tokenizer)
@@ -138,8 +147,18 @@ def train_stage(
         state = trainer.state
     if state.best_global_step:
         load_checkpoint(model, folder / f"checkpoint-{state.best_global_step}")
+    _refuse_diverged(model, collate([features[0]]))
     epoch_steps = max(len(features) // batch_size, 1)
     return [{**entry, "epoch": entry["step"] / epoch_steps} for entry in state.log_history if "step" in entry]
+
+
+def _refuse_diverged(model: BiasModel, batch: Mapping[str, torch.Tensor]) -> None:
+    device = next(model.parameters()).device
+    inputs = {name: batch[name].to(device) for name in ("input_ids", "attention_mask")}
+    with torch.no_grad():
+        logits = model.eval()(**inputs).to_tuple()
+    if not all(bool(torch.isfinite(found).all()) for found in logits):
+        raise DataError(_DIVERGED)
 
 
 def _interval(epoch_steps: int, steps: int) -> int:
@@ -198,8 +217,13 @@ def development_figures(prediction: EvalPrediction) -> dict[str, float]:
 
     Macro-F1 is that of the best threshold, since calibration chooses it on the same part afterwards: a model whose
     logits are all a little high is no worse for it.
+
+    Raises:
+        DataError: the logits are no numbers.
     """
     probabilities = expit(np.asarray(prediction.predictions, dtype=float).reshape(-1))
+    if not np.isfinite(probabilities).all():
+        raise DataError(_DIVERGED)
     labels = (np.asarray(prediction.label_ids[0]).reshape(-1) >= 0.5).astype(int)
     flags = probabilities >= macro_f1_threshold(probabilities, labels)
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,10 @@ from taught import sentences, write_rows
 
 from bias.cli import main
 from bias.errors import DataError, InputError, OutputError, UsageError
+from bias.modelfolder import default_model
 from bias.tables import iter_rows
 from bias.training import runs, trainer, workplace
+from bias.training.recalibrate import refuse_packaged
 from bias.training.recipe import check, one_stage, read_recipe
 
 STAGE = {"data": '["a.csv"]', "epochs": "1", "batch_size": "16", "learning_rate": "1e-4"}
@@ -186,3 +189,41 @@ def test_the_next_command_is_one_that_works(
     told = capsys.readouterr().out
     assert f"next: bias evaluate '{table}' --label-column vote --model {output} --compare default" in told
     assert json.loads((output / "run.json").read_text("utf-8"))["name"] == "another"
+
+
+# Calibrating and exporting
+
+
+def test_the_shipped_model_of_a_checkout_is_not_changed() -> None:
+    with pytest.raises(UsageError, match="is the shipped model, which is not changed"):
+        refuse_packaged(default_model())
+
+
+@pytest.mark.parametrize(
+    "command", [["calibrate", "DATA", "--model", "MODEL"], ["export", "MODEL"], ["audit", "DATA", "--model", "MODEL"]]
+)
+def test_a_missing_folder_is_told_before_the_work(
+    data: Path, tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    named = {"DATA": str(data), "MODEL": str(tiny_folder)}
+    output = tmp_path / "no" / "m.csv"
+    assert main([*(named.get(part, part) for part in command), "-o", str(output)]) == 2
+    assert capsys.readouterr().err == f"bias: cannot write {output}: there is no folder {output.parent}\n"
+
+
+def test_a_checkpoint_is_exported_without_a_word_of_the_libraries(
+    data: Path, tiny_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    runs.train(plan_of(data, tiny_folder), tmp_path / "m", name="m", work=tmp_path / "w")
+    capfd.readouterr()
+    command = ["export", str(tmp_path / "w" / "seed-13" / "stage-1"), str(data), "-o", str(tmp_path / "x")]
+    assert main(command) == 0
+    assert "Loading" not in capfd.readouterr().err
+
+
+def test_a_reader_who_has_seen_enough_is_no_failure(data: Path, tiny_folder: Path) -> None:
+    command = [sys.executable, "-m", "bias", "evaluate", str(data), "--model", str(tiny_folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait() == 0

@@ -138,9 +138,9 @@ def calibrate(
         raise UsageError("name the model to change by --model DIR, or write a copy of the shipped one with -o DIR")
     with needs_training("bias calibrate"):
         from bias.modelfolder import model_folder
+        from bias.output import refuse_existing
         from bias.training.basil import read_basil
         from bias.training.card import read_template
-        from bias.training.folder import refuse_existing
         from bias.training.recalibrate import Material, recalibrate, refuse_packaged
         from bias.training.reference import read_pages
         from bias.training.splits import remove_duplicates

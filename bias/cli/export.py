@@ -105,9 +105,9 @@ def export(
         raise UsageError("name the folder to make: -o DIR")
     with needs_training("bias export"):
         from bias.modelfolder import model_folder
+        from bias.output import refuse_existing
         from bias.training.card import read_template
         from bias.training.exporting import export_model, open_trained
-        from bias.training.folder import refuse_existing
         from bias.training.sources import read_own
 
     refuse_existing(output)

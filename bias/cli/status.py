@@ -36,6 +36,11 @@ def guarded(command: Callable[P, ExitStatus]) -> Callable[P, ExitStatus]:
         except BrokenPipeError:  # the reader has seen enough (`| head`)
             discard_output()
             return ExitStatus.DONE
+        except SystemExit as error:
+            if isinstance(error.__context__, BrokenPipeError):  # rich ends with 1 then, which is a gate's status here
+                discard_output()
+                return ExitStatus.DONE
+            raise
         except KeyboardInterrupt:
             return ExitStatus.INTERRUPTED
         except Exception as error:  # the last line of defence: our own faults are told in one line too

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bias.errors import UsageError
+from bias.errors import OutputError, UsageError
 
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Write over the file, though someone may have worked on it.")
@@ -20,6 +20,7 @@ def new_file(name: str | None, overwrite: bool, suffixes: Sequence[str]) -> Path
 
     Raises:
         UsageError: it is there already and `overwrite` was not asked for, or has another suffix.
+        OutputError: there is no folder to put it in.
     """
     if name is None or name == "-":
         return None
@@ -28,4 +29,6 @@ def new_file(name: str | None, overwrite: bool, suffixes: Sequence[str]) -> Path
         raise UsageError(f"cannot write {path}: name a file that ends in {' or '.join(suffixes)}")
     if path.exists() and not overwrite:
         raise UsageError(f"{path} is there already, perhaps with someone's work: name another, or pass --overwrite")
+    if not path.parent.is_dir():
+        raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
     return path

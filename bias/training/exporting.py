@@ -25,6 +25,7 @@ from bias.training.examples import Example
 from bias.training.export import Precision, QuantisationChange, quantisation_change, sentence_logits
 from bias.training.folder import CONFIG, new_folder, read_manifest, refuse_existing, update_manifest, write_folder
 from bias.training.model import HEADS, BiasModel
+from bias.training.quiet import quiet
 
 COPIED = ("seen.txt", "run.json", "recipe.toml", "metrics.json", "LICENSE")
 """What goes along from a model folder, beside calibration and reference."""
@@ -74,9 +75,10 @@ def open_trained(path: Path) -> Trained:
     if not (path / TOKENIZER).is_file():
         raise ModelError(f"{path} holds no {TOKENIZER}: copy the one of the base, or of the finished stage, into it")
     try:
-        model, report = BiasModel.from_pretrained(
-            path, dtype=torch.float32, use_safetensors=True, output_loading_info=True
-        )
+        with quiet():
+            model, report = BiasModel.from_pretrained(
+                path, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+            )
         tokenizer = Tokenizer.from_file(str(path / TOKENIZER))
     except Exception as error:  # transformers, tokenizers and safetensors share no base
         reason = str(error).strip().splitlines() or [repr(error)]

@@ -22,6 +22,7 @@ from bias.modelfolder import (
     TRAINABLE,
     WEIGHTS,
     ModelFolder,
+    default_model,
     open_model,
     read_calibration,
     verify_file,
@@ -145,12 +146,15 @@ def recalibrate(
 
 
 def refuse_packaged(folder: Path) -> None:
-    """Refuse to change the model that is part of the installed package.
+    """Refuse to change a model that is part of the installed package, or the shipped one beside it in a checkout.
 
     Raises:
-        UsageError: the folder lies in the package.
+        UsageError: the folder is such a model.
     """
-    if folder.resolve().is_relative_to(Path(str(resources.files("bias"))).resolve()):
+    found = folder.resolve()
+    if found == default_model().resolve():
+        raise UsageError(f"{folder} is the shipped model, which is not changed: write a copy with -o DIR")
+    if found.is_relative_to(Path(str(resources.files("bias"))).resolve()):
         raise UsageError(f"{folder} is part of the installed package and is not changed: write a copy with -o DIR")
 
 

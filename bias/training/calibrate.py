@@ -39,6 +39,9 @@ METHODS: tuple[Method, ...] = ("platt", "temperature")
 FEWEST = 40
 """Sentences of each label that a map of their own asks for; with fewer, the map of the sentences as written serves."""
 
+EXPECTED = 100
+"""Sentences that count for the expectation when a threshold is chosen."""
+
 NEWS_SHARE = 0.05
 """The share of opinionated sentences in news reporting, where no annotated articles tell it for a model.
 
@@ -152,7 +155,7 @@ def fit_development(
     labels = np.array([row.example.label for row in rows], dtype=float)
     _check_labels(labels)
     written = fit_scaling(logits, labels, share=0.5, intercept=method == "platt")
-    threshold = choose_threshold(apply_platt(written, logits), labels, parse_rule(rule))
+    threshold = choose_threshold(apply_platt(written, logits), _smoothed(logits, labels, method), parse_rule(rule))
     withheld = written if method == "temperature" else _fit_withheld(rows, written)
     spans, marked = fit_spans_if_known(rows)
     inherited = _spans_of(base.manifest["calibration"]) if base else None
@@ -189,6 +192,15 @@ def fit_development(
         notes=tuple(notes),
     )
     return {**values, "news": moved(values, NEWS_SHARE)}, report
+
+
+def _smoothed(logits: Array, labels: Array, method: Method) -> Array:
+    """The labels, drawn to what the set's own map expects as if `EXPECTED` more sentences had gone just as expected.
+
+    Of a few dozen sentences a single one decides which threshold is best; of thousands this changes next to nothing.
+    """
+    expected = apply_platt(fit_scaling(logits, labels, intercept=method == "platt"), logits)
+    return (len(labels) * labels + EXPECTED * expected) / (len(labels) + EXPECTED)
 
 
 def _check_labels(labels: Array) -> None:

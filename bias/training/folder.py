@@ -202,7 +202,9 @@ def new_folder(target: Path, scratch: Path | None = None) -> Iterator[Path]:
         for name, described in open_model(scratch).manifest["files"].items():
             verify_file(scratch / name, described)
         try:
-            scratch.chmod(0o777 & ~_umask())  # a temporary folder is its maker's alone
+            scratch.chmod(0o777 & ~_umask())  # a temporary folder is its maker's alone, and so is a safetensors file
+            for path in scratch.iterdir():
+                path.chmod(0o666 & ~_umask())
             for path in (*scratch.iterdir(), scratch):
                 _sync(path)
             scratch.rename(target)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from transformers.utils import logging
 
 from bias.cli import main
 from bias.detector import Detector
@@ -165,6 +166,17 @@ def test_an_unfinished_run_is_gone_on_with_only_as_it_was(data: Path, tiny_folde
 def test_a_work_folder_is_kept(data: Path, tiny_folder: Path, tmp_path: Path) -> None:
     train(make_plan(data, tiny_folder, epochs=0.5), tmp_path / "m", name="m", work=tmp_path / "work")
     assert (tmp_path / "work" / "seed-13" / "stage-1" / "model.safetensors").is_file()
+
+
+def test_nothing_but_what_is_watched_is_shown(
+    data: Path, tiny_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logging.enable_progress_bar()
+    train(make_plan(data, tiny_folder, epochs=0.5), tmp_path / "m", name="m", watch=lambda moment: print(moment.step))
+    told = capfd.readouterr()
+    assert told.err == ""
+    assert all(line.isdigit() for line in told.out.split())
+    assert logging.is_progress_bar_enabled()
 
 
 # The command line

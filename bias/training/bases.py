@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 from transformers import CONFIG_MAPPING, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
 from bias.encoder import OVERLAP
 from bias.errors import BiasError, ModelError
 from bias.modelfolder import MANIFEST, TOKENIZER, TRAINABLE, ModelFolder, default_model, digest, open_model, verify_file
 from bias.training.model import BiasConfig, BiasModel
+from bias.training.quiet import quiet
 
 DEFAULT = "default"
 """The base that is shipped."""
@@ -102,7 +102,7 @@ def open_base(
             with it or by unpickling.
     """
     folder = _find(name, fetch)
-    with _quiet(), _in_one_line(name):
+    with quiet(), _in_one_line(name):
         if (folder / MANIFEST).is_file():
             base = _open_ours(folder, losses, dropout, max_tokens)
         else:
@@ -254,20 +254,6 @@ def _try_out(base: Base) -> None:
     if moved > ALONE:
         kind = base.model.config.base["model_type"]
         raise ModelError(f"{base.name}: {kind} reads the padding of its batch as if it were text; choose another base")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' own bars and reports off standard error: what matters in them is raised here."""
-    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
 
 
 @contextmanager

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bias.reporting.markdown import escaped
 from bias.training.resampling import Figure
@@ -24,13 +24,25 @@ UNDEFINED = "not defined"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text under headings; the columns after the first `words` hold figures."""
+    """Rows of text under headings; the columns after the first `words` hold figures. A notebook shows it by itself."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     words: int = 1
     note: str = ""
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Mapping[str, Any]], *, title: str = "", note: str = "") -> Table:
+        """Flat rows under the names of their keys, fractions to two digits; texts come before figures."""
+        found = list(rows)
+        columns = tuple(found[0]) if found else ()
+        words = sum(any(isinstance(row[column], str) for row in found) for column in columns)
+        cells = tuple(tuple(_cell(row[column]) for column in columns) for row in found)
+        return cls(title, tuple(map(str, columns)), cells, words, note)
+
+    def _repr_markdown_(self) -> str:
+        return table_markdown(self) if self.rows else "(none)"
 
 
 def headline(measurement: Measurement) -> str:
@@ -110,8 +122,8 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 
 def table_markdown(table: Table) -> str:
-    """A heading and a table in GitHub-flavoured Markdown."""
-    lines = [f"### {table.title}", ""]
+    """A heading, if there is one, and a table in GitHub-flavoured Markdown."""
+    lines = [f"### {table.title}", ""] if table.title else []
     lines.append(f"| {' | '.join(escaped(column) for column in table.columns)} |")
     lines.append(f"|{'|'.join('---' if i < table.words else '---:' for i in range(len(table.columns)))}|")
     lines += [f"| {' | '.join(escaped(cell) for cell in row)} |" for row in table.rows]
@@ -157,6 +169,12 @@ def _slices(dimension: str, parts: Sequence[Slice], narrow: bool) -> Table:
     counted = ("n", "share") if narrow else ("sentences", "opinionated")
     note = f"and {more:,} more: -o DIR writes all" if more > 0 else ""
     return Table(DIMENSIONS[dimension], ("", *counted, *(TITLES[name] for name in names)), rows, note=note)
+
+
+def _cell(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return f"{value:.2f}" if isinstance(value, float) else f"{value:,}"
 
 
 def _figure_named(measurement: Measurement, name: str) -> Figure:

@@ -21,7 +21,7 @@ Points = list[tuple[float, float]]
 
 @styled
 def learning_curves(record: Mapping[str, Any]) -> Picture:
-    """Loss on the training part, and macro-F1 and AUROC on the development part, over the epochs of the last stage.
+    """Loss on the training and development parts, and macro-F1 and AUROC on the latter, by epoch of the last stage.
 
     The seed whose weights were kept is drawn strong, the others faint; a ring marks the weights that were kept.
     Macro-F1 is that of the best threshold, before calibration.
@@ -29,37 +29,23 @@ def learning_curves(record: Mapping[str, Any]) -> Picture:
     Args:
         record: the run record of a model folder (`bias.training.record.read_record`).
     """
-    figure = Picture(figsize=(6.6, 2.7), layout="constrained")
+    figure = Picture(figsize=(7.0, 2.7), layout="constrained")
     loss, development = figure.subplots(1, 2)
-    seeds = sorted(record["seeds"], key=lambda seed: seed["seed"] == record["seed"])
-    for seed in seeds:
+    for seed in sorted(record["seeds"], key=lambda seed: seed["seed"] == record["seed"]):
         curve, kept = seed["curves"][-1], seed["seed"] == record["seed"]
-        _line(loss, _points(curve, "loss"), INK, kept)
-        for name, title, colour in zip(("macro_f1", "auroc"), ("Macro-F1", "AUROC"), MODEL_COLOURS, strict=True):
-            points = _points(curve, name)
-            _line(development, points, colour, kept)
-            if kept and points:
-                x, y = points[-1]
-                development.annotate(
-                    title, (x, y), xytext=(7, 0), textcoords="offset points", color=colour, va="center", fontsize=7.5
-                )
+        evaluated = [entry for entry in curve if "macro_f1" in entry]
+        learned = [entry for entry in curve if "macro_f1" not in entry]
+        _line(loss, _points(learned, "loss"), INK, "training", kept)
+        _line(loss, _points(evaluated, "loss"), MODEL_COLOURS[1], "development", kept)
+        _line(development, _points(evaluated, "macro_f1"), MODEL_COLOURS[0], "Macro-F1", kept)
+        _line(development, _points(evaluated, "auroc"), MODEL_COLOURS[1], "AUROC", kept)
         best = seed["figures"]
         if kept and "epoch" in best:
-            development.plot(
-                best["epoch"], best["macro_f1"], "o", markersize=9, markerfacecolor="none", markeredgecolor=INK
-            )
-            development.annotate(
-                "kept",
-                (best["epoch"], best["macro_f1"]),
-                xytext=(0, -9),
-                textcoords="offset points",
-                ha="center",
-                va="top",
-                fontsize=7,
-                color=SOFT,
-            )
-    loss.set(title="Loss, training part", xlabel="Epoch", ylim=(0, None))
-    development.set(title="Figures, development part", xlabel="Epoch")
+            at = (best["epoch"], best["macro_f1"])
+            development.plot(*at, "o", markersize=9, markerfacecolor="none", markeredgecolor=INK)
+            development.annotate("kept", at, (0, 8), textcoords="offset points", ha="center", fontsize=7, color=SOFT)
+    loss.set(title="Loss", xlabel="Epoch", ylim=(0, None))
+    development.set(title="Figures of the development part", xlabel="Epoch")
     if not development.lines:
         development.text(0.5, 0.5, "no development part", ha="center", color=SOFT, transform=development.transAxes)
     for axes in (loss, development):
@@ -70,16 +56,19 @@ def learning_curves(record: Mapping[str, Any]) -> Picture:
     return figure
 
 
-def _points(curve: Sequence[Mapping[str, float]], name: str) -> Points:
-    return [(entry["epoch"], entry[name]) for entry in curve if name in entry]
+def _points(entries: Sequence[Mapping[str, float]], name: str) -> Points:
+    return [(entry["epoch"], entry[name]) for entry in entries if name in entry]
 
 
-def _line(axes: Axes, points: Points, colour: str, strong: bool) -> None:
-    if points:
-        x, y = zip(*points, strict=True)
-        axes.plot(x, y, color=colour, linewidth=1.4 if strong else 0.8, alpha=1.0 if strong else 0.35)
-        if strong:
-            axes.plot(x, y, "o", color=colour, markersize=3)
+def _line(axes: Axes, points: Points, colour: str, name: str, strong: bool) -> None:
+    """A curve; a strong one has its points marked and its name at its end."""
+    if not points:
+        return
+    x, y = zip(*points, strict=True)
+    axes.plot(x, y, color=colour, linewidth=1.4 if strong else 0.8, alpha=1.0 if strong else 0.35)
+    if strong:
+        axes.plot(x, y, "o", color=colour, markersize=3)
+        axes.annotate(name, points[-1], (7, 0), textcoords="offset points", va="center", color=colour, fontsize=7.5)
 
 
 @styled

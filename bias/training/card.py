@@ -27,7 +27,7 @@ CARD = "README.md"
 METRICS = "metrics.json"
 RUN = "run.json"
 
-PARTS = ("article", "outlet", "news", "cases", "precisions")
+PARTS = ("article", "outlet", "news", "cases", "precisions", "seeds")
 """The figures that the shipped model's card needs, each a file of the work folder that one command writes."""
 
 _FIGURE = frozenset({"value", "low", "high"})

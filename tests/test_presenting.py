@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+from measured import sample
 
+from bias.training.comparison import compare
+from bias.training.measuring import measure
 from bias.training.presenting import Table
 
 
@@ -23,3 +26,11 @@ def test_flat_rows_become_a_table_that_a_notebook_shows() -> None:
 
 def test_no_rows_no_table() -> None:
     assert Table.of_rows([])._repr_markdown_() == "(none)"
+
+
+def test_measured_things_are_told_in_a_line_where_nothing_better_is_shown() -> None:
+    predictions = sample(120, name="mine")
+    assert repr(predictions) == "<Predictions of mine for 120 sentences>"
+    assert repr(measure(predictions, draws=20)).startswith("<Measurement: mine on 120 sentences from 120 articles")
+    comparison = compare(predictions, sample(120, seed=4, name="theirs"), draws=20)
+    assert repr(comparison) == f"<Comparison: {comparison.sentence}>"

@@ -64,7 +64,7 @@ class Change:
         return self.to_opinionated == bool(self.label)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Comparison:
     """What the first model does better or worse than the second, at the threshold of each.
 
@@ -154,6 +154,9 @@ class Comparison:
                 "lost": sum(not change.gained for change in self.changes),
             },
         }
+
+    def __repr__(self) -> str:
+        return f"<Comparison: {self.sentence}>"
 
     def _repr_markdown_(self) -> str:
         from bias.training.presenting import comparison_markdown

@@ -49,7 +49,7 @@ FEW_GROUPS = 10
 """With fewer articles than this an interval is too narrow (percentile bootstraps are, for few groups)."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Predictions:
     """What a model says of labelled sentences, no decision taken yet.
 
@@ -76,6 +76,9 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.examples)
 
+    def __repr__(self) -> str:
+        return f"<Predictions of {self.model.name} for {len(self):,} sentences>"
+
     @property
     def flags(self) -> Array:
         """1 where the probability is at or above the threshold. Shape: (n,)."""
@@ -92,7 +95,7 @@ class Predictions:
         return replace(self, threshold=threshold)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Measurement:
     """Figures of predictions at their threshold, each with its 95 % interval.
 
@@ -138,6 +141,11 @@ class Measurement:
             "gaps": {name: figure.to_dict() for name, figure in self.gaps.items()},
             "notes": list(self.notes),
         }
+
+    def __repr__(self) -> str:
+        from bias.training.presenting import headline
+
+        return f"<Measurement: {headline(self)}>"
 
     def _repr_markdown_(self) -> str:
         from bias.training.presenting import to_markdown

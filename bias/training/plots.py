@@ -39,8 +39,9 @@ def reliability(*models: Predictions) -> Picture:
     figure = Picture(figsize=(3.7, 4.6), layout="constrained")
     axes, below = figure.subplots(2, 1, height_ratios=(3.3, 1), sharex=True)
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, zorder=1)
-    ideal = {"rotation": 45, "rotation_mode": "anchor", "transform_rotates_text": True}
-    axes.text(0.985, 0.97, "perfectly calibrated", color=SOFT, fontsize=7, ha="right", va="top", **ideal)
+    if len(models) == 1:
+        ideal = {"rotation": 45, "rotation_mode": "anchor", "transform_rotates_text": True}
+        axes.text(0.985, 0.97, "perfectly calibrated", color=SOFT, fontsize=7, ha="right", va="top", **ideal)
     for predictions, name, colour in zip(models, names_of(models), MODEL_COLOURS, strict=False):
         said, found, low, high = reliability_bins(predictions)
         axes.vlines(said, low, high, color=colour, linewidth=1.1, alpha=0.55, zorder=2)
@@ -60,6 +61,7 @@ def reliability(*models: Predictions) -> Picture:
     else:
         for predictions, colour in zip(models, MODEL_COLOURS, strict=False):
             below.hist(predictions.probabilities, edges, histtype="step", color=colour, linewidth=1.1)
+        axes.plot([], [], color=SOFT, linewidth=1, label="perfectly calibrated")  # the line itself is too faint to read
         _legend(axes, loc="upper left", bbox_to_anchor=(0.0, 1.0))
     for one in (axes, below):
         one.xaxis.set_major_locator(MultipleLocator(0.2))

@@ -469,12 +469,13 @@ def test_info(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", str(tiny_folder), "--output-format", "json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["name"] == "tiny"
-    assert "non-commercial" in facts["license"]
+    assert facts["license"] == "not stated"
     assert set(facts["thresholds"]) == {"news", "balanced"}
     assert main(["info", str(tiny_folder)]) == 0
     out = capsys.readouterr().out
     assert facts["files"]["model.onnx"]["sha256"] in out
-    assert "non-commercial" in out
+    assert main(["info"]) == 0
+    assert "non-commercial" in capsys.readouterr().out
 
 
 def test_info_tells_data_and_figures_of_a_model_that_has_them(
@@ -486,7 +487,15 @@ def test_info_tells_data_and_figures_of_a_model_that_has_them(
     (folder / "metrics.json").write_text('{"article": {"mcc": {"value": 0.61, "low": 0.55, "high": 0.67}}}')
     assert main(["info", str(folder)]) == 0
     lines = {" ".join(line.split()) for line in capsys.readouterr().out.splitlines()}
-    assert {"data a, b, c", "figures article mcc 0.61 (0.55 to 0.67)"} <= lines
+    assert {"data a, b, c", "figures article mcc 0.61 (0.55 to 0.67)", "training none"} <= lines
+    seeds = [{"seed": 13, "figures": {"macro_f1": 0.8}}, {"seed": 14, "figures": {"macro_f1": 0.9}}]
+    (folder / "run.json").write_text(json.dumps({"seconds": 60.5, "parts": {"train": 7}, "seeds": seeds, "seed": 14}))
+    assert main(["info", str(folder)]) == 0
+    lines = {" ".join(line.split()) for line in capsys.readouterr().out.splitlines()}
+    assert {"training development macro_f1 0.9", "training parts train 7", "training seconds 60.5"} <= lines
+    (folder / "run.json").write_text("[]")
+    assert main(["info", str(folder)]) == 2
+    assert "run.json cannot be read" in capsys.readouterr().err
     (folder / "metrics.json").write_text("{")
     assert main(["info", str(folder)]) == 2
     assert "metrics.json cannot be read" in one_line(capsys.readouterr().err)

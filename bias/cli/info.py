@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _RECIPE = "recipe.toml"
 _METRICS = "metrics.json"
+_RECORD = "run.json"
 _FIGURE = {"value", "low", "high"}
 """The keys of a figure with its 95 % interval."""
 
@@ -43,6 +44,7 @@ def info(
         for name, described in model.manifest["files"].items():
             verify_file(model.path / name, described)
     facts = {**describe(model), "verified": "all files" if verify else "files for scoring", "figures": figures(model)}
+    facts["training"] = training(model)
     if output_format == "json":
         print(json.dumps(facts, indent=2))
     else:
@@ -86,6 +88,24 @@ def figures(model: ModelFolder) -> Any:
         return json.loads(path.read_text("utf-8")) if path.is_file() else None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
+
+
+def training(model: ModelFolder) -> dict[str, Any] | None:
+    """What run.json tells of how a model was trained; None if it has none.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    path = model.path / _RECORD
+    try:
+        if not path.is_file():
+            return None
+        record = json.loads(path.read_text("utf-8"))
+        kept = next(run for run in record["seeds"] if run["seed"] == record["seed"])
+        told = {name: record.get(name) for name in ("began", "seconds", "base", "parts", "seed", "spread")}
+        return {**told, "development": kept["figures"]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
+        raise ModelError(f"{path} cannot be read: {error!r}") from error
 
 
 def _data_sets(recipe: Path) -> list[str] | None:

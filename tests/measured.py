@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bias.training.examples import Example, Offsets
-from bias.training.measuring import Predictions
+from bias.training.data.examples import Example, Offsets
+from bias.training.evaluation.measuring import Predictions
 from bias.types import ModelInfo
 
 TOPICS = ("tax", "port", "school", "river", "budget")

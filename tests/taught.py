@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from tiny import tiny_model, tiny_tokenizer
 
-from bias.training.examples import Example, find_words
+from bias.training.data.examples import Example, find_words
 from bias.training.features import collate, to_features
 from bias.training.folder import write_folder
 from bias.training.model import BiasModel

@@ -15,7 +15,7 @@ from bias.errors import MissingExtraError, ModelError
 from bias.modelfolder import TRAINABLE
 from bias.training.adapters import add_adapters, load_checkpoint, merge_adapters
 from bias.training.bases import open_base
-from bias.training.examples import Example
+from bias.training.data.examples import Example
 from bias.training.features import collate, to_features
 from bias.training.model import HEADS, BiasModel
 from bias.training.recipe import Adapters

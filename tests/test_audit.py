@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from bias.cli import main
-from bias.training.audit import Audit, agreement, audit, check_labels
-from bias.training.examples import Example
-from bias.training.leaks import find_leaks, find_repeats, find_shared, is_opinionated
-from bias.training.readers import load_data
-from bias.training.splits import Split, write_seen
+from bias.training.data.examples import Example
+from bias.training.data.readers import load_data
+from bias.training.data.splits import Split, write_seen
+from bias.training.labels.audit import Audit, agreement, audit, check_labels
+from bias.training.labels.leaks import find_leaks, find_repeats, find_shared, is_opinionated
 
 NOUNS = ("bridge", "budget", "school", "harbour", "clinic", "library", "railway", "market", "forest", "museum")
 VERBS = ("opened", "closed", "voted", "rose", "fell", "moved", "grew", "burned", "waited", "returned")

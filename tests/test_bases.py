@@ -23,7 +23,7 @@ from transformers import (
 from bias.errors import ModelError
 from bias.modelfolder import TRAINABLE, default_model
 from bias.training.bases import fetch_from_hub, open_base
-from bias.training.examples import Example
+from bias.training.data.examples import Example
 from bias.training.features import collate, to_features
 from bias.training.model import HEADS, BiasModel
 

@@ -22,7 +22,7 @@ from bias.calibration import Calibration
 from bias.detector import Detector
 from bias.errors import DataError, UsageError
 from bias.modelfolder import open_model, read_calibration
-from bias.training.calibrate import (
+from bias.training.calibration.calibrate import (
     NEWS_SHARE,
     RECORD,
     Scored,
@@ -31,11 +31,11 @@ from bias.training.calibrate import (
     fit_development,
     read_development,
 )
-from bias.training.examples import Example
-from bias.training.fitting import development_curve, fit_scaling
+from bias.training.calibration.fitting import development_curve, fit_scaling
+from bias.training.calibration.thresholds import Rule, choose_threshold, parse_rule
+from bias.training.calibration.wordmaps import FEWEST_WORDS, fit_spans_if_known
+from bias.training.data.examples import Example
 from bias.training.folder import UNCALIBRATED, update_manifest
-from bias.training.thresholds import Rule, choose_threshold, parse_rule
-from bias.training.wordmaps import FEWEST_WORDS, fit_spans_if_known
 
 GENERATOR = np.random.default_rng(11)
 

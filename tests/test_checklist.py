@@ -21,8 +21,9 @@ from bias.cli.checklist_view import checklist_markdown, checklist_record, render
 from bias.detector import Detector
 from bias.errors import DataError, UsageError
 from bias.quotation import attribute
-from bias.training.capabilities import Capability, Insertion, Quote, Statement, Template
-from bias.training.checklist import (
+from bias.training.checklist.capabilities import Capability, Insertion, Quote, Statement, Template
+from bias.training.checklist.results import QUESTIONS, CapabilityResult
+from bias.training.checklist.running import (
     Judged,
     flag_rates,
     judge,
@@ -32,9 +33,8 @@ from bias.training.checklist import (
     run_checklist,
     wilson,
 )
-from bias.training.examples import near_duplicates
-from bias.training.floors import gated
-from bias.training.results import QUESTIONS, CapabilityResult
+from bias.training.data.examples import near_duplicates
+from bias.training.shipped.floors import gated
 from bias.types import Label, Sentence
 
 TRAINING = Path(__file__).parents[1] / "bias" / "training" / "sentences"

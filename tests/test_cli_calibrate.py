@@ -17,11 +17,11 @@ from bias.cli import main
 from bias.detector import Detector
 from bias.errors import DataError, InputError
 from bias.modelfolder import open_model
-from bias.training import recalibrate as module
-from bias.training.calibrate import NEWS_SHARE, RECORD
-from bias.training.recalibrate import Material, recalibrate, refuse_packaged
-from bias.training.reference import FEWEST_PAGES, read_pages
-from bias.training.splits import Split, read_seen, write_seen
+from bias.training.calibration import recalibrate as module
+from bias.training.calibration.calibrate import NEWS_SHARE, RECORD
+from bias.training.calibration.recalibrate import Material, recalibrate, refuse_packaged
+from bias.training.calibration.reference import FEWEST_PAGES, read_pages
+from bias.training.data.splits import Split, read_seen, write_seen
 
 
 class Result(NamedTuple):

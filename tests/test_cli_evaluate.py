@@ -11,8 +11,8 @@ import pytest
 
 from bias.cli import main
 from bias.modelfolder import open_model
-from bias.training.examples import Example
-from bias.training.splits import Split, write_seen
+from bias.training.data.examples import Example
+from bias.training.data.splits import Split, write_seen
 
 TOPICS = ("tax", "port", "school", "river", "budget", "library")
 
@@ -203,7 +203,7 @@ def test_an_evaluation_that_fails_leaves_no_folder(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bias.training.plots.save", fail)
+    monkeypatch.setattr("bias.training.evaluation.plots.save", fail)
     target = tmp_path / "result"
     assert main(["evaluate", str(data), "--model", str(tiny_folder), "-o", str(target)]) == 2
     assert not target.exists()

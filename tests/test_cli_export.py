@@ -18,9 +18,9 @@ from bias.detector import Detector
 from bias.errors import ModelError, OutputError
 from bias.modelfolder import default_model, open_model
 from bias.training import folder as folders
-from bias.training.calibrate import calibrate_on
+from bias.training.calibration.calibrate import calibrate_on
 from bias.training.card import default_template
-from bias.training.examples import as_sentence
+from bias.training.data.examples import as_sentence
 from bias.training.folder import INHERITED, new_folder, update_manifest
 
 
@@ -106,7 +106,7 @@ def test_fp32_equals_torch_and_warns_of_the_calibration(run: Run, taught: Path, 
 def test_static_int8_and_our_own_sentences(
     run: Run, taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bias.training import sources
+    from bias.training.data import sources
 
     monkeypatch.setattr(sources, "read_own", lambda: sentences(30, 9000))
     result = run(taught, "-o", tmp_path / "static", "--precision", "int8-static", "--output-format", "json")

@@ -8,10 +8,10 @@ from measured import example, given_predictions, sample
 from scipy.stats import binom
 
 from bias.errors import DataError
-from bias.training.comparison import McNemar, compare
-from bias.training.evaluation import MEASURES, cluster_draws
-from bias.training.examples import find_words
-from bias.training.measuring import measure
+from bias.training.data.examples import find_words
+from bias.training.evaluation.comparison import McNemar, compare
+from bias.training.evaluation.measures import MEASURES, cluster_draws
+from bias.training.evaluation.measuring import measure
 
 
 def test_a_model_against_itself_differs_in_nothing() -> None:

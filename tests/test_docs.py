@@ -184,7 +184,7 @@ def test_the_training_page_runs_from_data_to_scores(
 
 
 def test_the_data_sets_are_those_that_are_read() -> None:
-    from bias.training.sources import SOURCES
+    from bias.training.data.sources import SOURCES
 
     for name, source in SOURCES.items():
         where = re.match(r"\S+/\S+", source.where)

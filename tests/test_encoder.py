@@ -12,7 +12,7 @@ from bias.cpus import available_cpus
 from bias.encoder import OVERLAP, OnnxEncoder, map_ordered
 from bias.errors import ModelError
 from bias.modelfolder import TOKENIZER, WEIGHTS
-from bias.training.examples import Example
+from bias.training.data.examples import Example
 from bias.training.export import Precision, export_fp32, quantise
 from bias.training.features import collate, to_features
 from bias.words import WORD, first_pieces

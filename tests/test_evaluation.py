@@ -16,7 +16,8 @@ from sklearn import metrics
 from bias.detector import Detector
 from bias.errors import DataError, UsageError
 from bias.scoring import sentence_result
-from bias.training.evaluation import (
+from bias.training.data.examples import Example, as_sentence, find_words
+from bias.training.evaluation.measures import (
     MEASURES,
     calibration_error,
     cluster_draws,
@@ -26,11 +27,10 @@ from bias.training.evaluation import (
     span_figures,
     weighted_figures,
 )
-from bias.training.examples import Example, as_sentence, find_words
-from bias.training.measuring import FIGURES, measure, outlets_label, predict
-from bias.training.resampling import Figure, Resampling, without_exception
-from bias.training.slices import FEWEST, by_side, side_of, slice_rows
-from bias.training.spanfigures import span_counts
+from bias.training.evaluation.measuring import FIGURES, measure, outlets_label, predict
+from bias.training.evaluation.resampling import Figure, Resampling, without_exception
+from bias.training.evaluation.slices import FEWEST, by_side, side_of, slice_rows
+from bias.training.evaluation.spans import span_counts
 
 # Figures against scikit-learn
 
@@ -129,7 +129,7 @@ def test_intervals_are_those_of_figures_computed_one_sample_at_a_time() -> None:
 def test_large_sets_are_drawn_some_samples_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = [str(i % 7) for i in range(50)]
     at_once = np.concatenate(list(Resampling.of(groups, 20).weights()))
-    monkeypatch.setattr("bias.training.resampling.AT_ONCE", 120)
+    monkeypatch.setattr("bias.training.evaluation.resampling.AT_ONCE", 120)
     parts = list(Resampling.of(groups, 20).weights())
     assert len(parts) == 10
     assert np.array_equal(np.concatenate(parts), at_once)

@@ -13,7 +13,7 @@ from transformers import LongformerConfig
 
 from bias.encoder import OnnxEncoder
 from bias.errors import DataError, ModelError
-from bias.training.evaluation import calibration_error
+from bias.training.evaluation.measures import calibration_error
 from bias.training.export import (
     PARITY,
     check_parity,

@@ -16,7 +16,7 @@ from bias.errors import DataError, InputError, OutputError, UsageError
 from bias.modelfolder import default_model
 from bias.tables import iter_rows
 from bias.training import runs, trainer, workplace
-from bias.training.recalibrate import refuse_packaged
+from bias.training.calibration.recalibrate import refuse_packaged
 from bias.training.recipe import check, one_stage, read_recipe
 
 STAGE = {"data": '["a.csv"]', "epochs": "1", "batch_size": "16", "learning_rate": "1e-4"}

@@ -17,10 +17,10 @@ from nbformat import NotebookNode
 
 from bias.modelfolder import open_model
 from bias.reading import read_all
-from bias.training.examples import near_duplicates
-from bias.training.readers import load_data
+from bias.training.data.examples import near_duplicates
+from bias.training.data.readers import load_data
+from bias.training.labels.suggest import of_article
 from bias.training.record import read_record
-from bias.training.suggest import of_article
 from bias.types import Article
 from notebooks import code_cells, digest_of_code, execute
 

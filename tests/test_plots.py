@@ -15,11 +15,11 @@ from measured import example, given_predictions, sample
 from sklearn.metrics import precision_recall_curve
 
 from bias.errors import DataError
-from bias.training import plots, runplots
-from bias.training.comparison import compare
-from bias.training.measuring import Predictions, measure
-from bias.training.results import CapabilityResult
-from bias.training.slices import FEWEST
+from bias.training.checklist.results import CapabilityResult
+from bias.training.evaluation import plots, runplots
+from bias.training.evaluation.comparison import compare
+from bias.training.evaluation.measuring import Predictions, measure
+from bias.training.evaluation.slices import FEWEST
 
 
 def texts(picture: Figure) -> str:
@@ -27,7 +27,7 @@ def texts(picture: Figure) -> str:
 
 
 def test_no_state_of_pyplot_is_touched() -> None:
-    code = "import sys, bias.training.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, bias.training.evaluation.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

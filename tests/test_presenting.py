@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 from measured import sample
 
-from bias.training.comparison import compare
-from bias.training.measuring import measure
-from bias.training.presenting import Table
+from bias.training.evaluation.comparison import compare
+from bias.training.evaluation.measuring import measure
+from bias.training.evaluation.presenting import Table
 
 
 def test_flat_rows_become_a_table_that_a_notebook_shows() -> None:

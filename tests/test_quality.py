@@ -9,8 +9,8 @@ import pytest
 
 from bias.detector import Detector
 from bias.errors import DataError
-from bias.training.checklist import own_checklist
-from bias.training.floors import SLACK, digest_of, measure, note_reason, update
+from bias.training.checklist.running import own_checklist
+from bias.training.shipped.floors import SLACK, digest_of, measure, note_reason, update
 
 HERE = Path(__file__).parent
 SEEDS = HERE.parent / "seeds"

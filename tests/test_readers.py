@@ -27,11 +27,11 @@ from bias.errors import (
     UsageError,
 )
 from bias.output import row_writer
-from bias.training import hub
-from bias.training.examples import Example, find_words
-from bias.training.readers import Columns, is_named, load_data, with_soft_labels
-from bias.training.rows import DEFAULT_COLUMNS
-from bias.training.splits import remove_duplicates
+from bias.training.data import hub
+from bias.training.data.examples import Example, find_words
+from bias.training.data.readers import Columns, is_named, load_data, with_soft_labels
+from bias.training.data.rows import DEFAULT_COLUMNS
+from bias.training.data.splits import remove_duplicates
 
 WRITERS = ("csv", "jsonl", "parquet")
 
@@ -483,7 +483,7 @@ def test_sets_of_text_and_label(tmp_path: Path) -> None:
 
 
 def test_sets_that_label_techniques_keep_their_rows(tmp_path: Path) -> None:
-    from bias.training.sources import TECHNIQUE_COLUMNS
+    from bias.training.data.sources import TECHNIQUE_COLUMNS
 
     write(tmp_path / "semeval2023_task3.parquet", [{"text": "a", **dict.fromkeys(TECHNIQUE_COLUMNS.values(), 1)}])
     (found,) = load_data(["semeval-2023"], folder=tmp_path).examples

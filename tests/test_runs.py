@@ -17,10 +17,10 @@ from bias.cli import main
 from bias.detector import Detector
 from bias.errors import DataError, OutputError, UsageError
 from bias.modelfolder import open_model
+from bias.training.data.splits import fingerprint, read_seen
 from bias.training.recipe import one_stage, read_recipe, write_recipe
 from bias.training.record import read_record
 from bias.training.runs import Plan, prepare, train
-from bias.training.splits import fingerprint, read_seen
 
 WORDS = ("the", "said", "minister", "vote", "tax", "on", "of", "to", "a", "in", "and", *"bcdefghklmnpqrstuvwxyz")
 
@@ -114,7 +114,7 @@ def test_the_recipe_of_a_model_reads_back(trained: Path, data: Path, tiny_folder
 def test_parts_share_no_article_and_named_sets_lose_what_repeats_them(
     data: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bias.training import sources
+    from bias.training.data import sources
 
     alone = make_plan(data, tiny_folder)
     known = [replace(example, source="own", group="") for example in alone.parts.test] + [alone.parts.train[0]]

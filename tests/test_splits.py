@@ -13,9 +13,9 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from bias.errors import DataError, ModelError, UsageError
-from bias.training.examples import Example, article_groups, near_duplicates
-from bias.training.repeats import links, repeats
-from bias.training.splits import (
+from bias.training.data.examples import Example, article_groups, near_duplicates
+from bias.training.data.repeats import links, repeats
+from bias.training.data.splits import (
     SEEN,
     Split,
     fingerprint,

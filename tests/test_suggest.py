@@ -16,11 +16,21 @@ from bias.cli import main
 from bias.detector import Detector
 from bias.errors import ModelError, UsageError
 from bias.modelfolder import MANIFEST, TRAINABLE, digest, open_model
-from bias.training.embedding import embed, load_trainable, read_texts, run_model
-from bias.training.examples import near_duplicates
-from bias.training.readers import load_data
-from bias.training.splits import Split, fingerprint, write_seen
-from bias.training.suggest import Tally, alone, apart_from, choose, draw, gradients, of_article, shortlist, suggest
+from bias.training.data.examples import near_duplicates
+from bias.training.data.readers import load_data
+from bias.training.data.splits import Split, fingerprint, write_seen
+from bias.training.labels.embedding import embed, load_trainable, read_texts, run_model
+from bias.training.labels.suggest import (
+    Tally,
+    alone,
+    apart_from,
+    choose,
+    draw,
+    gradients,
+    of_article,
+    shortlist,
+    suggest,
+)
 from bias.types import Article
 
 PLACES = ("harbour", "museum", "stadium", "library", "clinic", "railway", "market", "orchard")

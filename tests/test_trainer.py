@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tiny import tiny_model, tiny_tokenizer
 
 from bias.training.checkpoints import is_whole, latest_whole
-from bias.training.examples import Example
+from bias.training.data.examples import Example
 from bias.training.features import training_order
 from bias.training.recipe import Recipe, Stage
 from bias.training.trainer import Moment, StopEarly, Watch, balanced, choose, run_stages

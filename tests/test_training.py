@@ -14,11 +14,7 @@ from sklearn import metrics
 from tiny import tiny_model, tiny_tokenizer
 
 from bias.errors import DataError
-from bias.training.basil import read_basil
-from bias.training.evaluation import calibration_error, cluster_draws, evaluate, f1_of_counts, word_counts
-from bias.training.examples import Example, article_groups, find_words, near_duplicates, withhold
-from bias.training.features import collate, to_features
-from bias.training.fitting import (
+from bias.training.calibration.fitting import (
     as_map,
     development_curve,
     expected_f1_threshold,
@@ -28,11 +24,15 @@ from bias.training.fitting import (
     log_odds_of,
     macro_f1_threshold,
 )
-from bias.training.folds import By, split
+from bias.training.calibration.reference import Page, clean, quantiles, sample
+from bias.training.data.basil import read_basil
+from bias.training.data.examples import Example, article_groups, find_words, near_duplicates, withhold
+from bias.training.data.sources import outlet_name, read_babe, read_own, read_source
+from bias.training.evaluation.measures import calibration_error, cluster_draws, evaluate, f1_of_counts, word_counts
+from bias.training.features import collate, to_features
 from bias.training.model import IGNORED
 from bias.training.recipe import Stage, read_recipe
-from bias.training.reference import Page, clean, quantiles, sample
-from bias.training.sources import outlet_name, read_babe, read_own, read_source
+from bias.training.shipped.folds import By, split
 from bias.training.trainer import apart, choose
 
 GENERATOR = np.random.default_rng(7)

@@ -32,8 +32,8 @@ from bias.cli.streams import note
 from bias.cli.targets import Overwrite, new_file
 
 if TYPE_CHECKING:
-    from bias.training.audit import Audit, Checked
-    from bias.training.examples import Example
+    from bias.training.data.examples import Example
+    from bias.training.labels.audit import Audit, Checked
 
 
 def audit(
@@ -79,9 +79,9 @@ def audit(
     target = new_file(output_file, overwrite, (".csv", ".jsonl", ".parquet"))
     with needs_training("bias audit"):
         from bias.modelfolder import model_folder
-        from bias.training import audit as auditing
-        from bias.training.embedding import read_texts
-        from bias.training.splits import read_seen, unseen
+        from bias.training.data.splits import read_seen, unseen
+        from bias.training.labels import audit as auditing
+        from bias.training.labels.embedding import read_texts
 
     columns = columns_of(
         text=text_column,

@@ -13,9 +13,9 @@ from rich.text import Text
 from bias.reporting.marking import one_line
 
 if TYPE_CHECKING:
-    from bias.training.audit import Agreement, Audit, Checked
-    from bias.training.examples import Example
-    from bias.training.leaks import Leak, Shared
+    from bias.training.data.examples import Example
+    from bias.training.labels.audit import Agreement, Audit, Checked
+    from bias.training.labels.leaks import Leak, Shared
 
 SHOWN = 20
 """So many suspicious sentences are shown."""

@@ -29,8 +29,8 @@ from bias.cli.streams import note
 from bias.errors import UsageError
 
 if TYPE_CHECKING:
-    from bias.training.recalibrate import Material, Outcome
-    from bias.training.reference import Page
+    from bias.training.calibration.recalibrate import Material, Outcome
+    from bias.training.calibration.reference import Page
 
 CardTemplateFile = Annotated[
     Path | None,
@@ -139,12 +139,12 @@ def calibrate(
     with needs_training("bias calibrate"):
         from bias.modelfolder import model_folder
         from bias.output import refuse_existing
-        from bias.training.basil import read_basil
+        from bias.training.calibration.recalibrate import Material, recalibrate, refuse_packaged
+        from bias.training.calibration.reference import read_pages
+        from bias.training.calibration.thresholds import parse_rule
         from bias.training.card import read_template
-        from bias.training.recalibrate import Material, recalibrate, refuse_packaged
-        from bias.training.reference import read_pages
-        from bias.training.splits import remove_duplicates
-        from bias.training.thresholds import parse_rule
+        from bias.training.data.basil import read_basil
+        from bias.training.data.splits import remove_duplicates
 
     # What can go wrong in a moment is found out before what takes minutes.
     parse_rule(threshold_rule)
@@ -205,7 +205,7 @@ def _with_bar(pages: Any) -> Iterator[Page]:
 
 
 def _lines(outcome: Outcome) -> Iterator[str]:
-    from bias.training.calibrate import NEWS_SHARE
+    from bias.training.calibration.calibrate import NEWS_SHARE
 
     if outcome.seen_sentences:
         yield f"left out {outcome.seen_sentences:,} sentences that the model was trained on"

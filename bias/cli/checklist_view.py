@@ -13,7 +13,7 @@ from rich.text import Text
 from bias.reporting.marking import one_line
 
 if TYPE_CHECKING:
-    from bias.training.results import CapabilityResult, Failure
+    from bias.training.checklist.results import CapabilityResult, Failure
 
 KNOWN = "known failure"
 _COLUMNS = ("capability", "asked", "passed", "95 %", "of", "move", "changed")
@@ -91,7 +91,7 @@ def _notes(results: Sequence[CapabilityResult]) -> Iterator[str]:
 
 
 def _swaps(results: Sequence[CapabilityResult]) -> float | None:
-    from bias.training.results import macro_f1
+    from bias.training.checklist.results import macro_f1
 
     swaps = [result for result in results if result.kind == "invariance"]
     return macro_f1(swaps) if swaps else None

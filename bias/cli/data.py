@@ -14,8 +14,8 @@ from bias.errors import MissingExtraError
 from bias.files import MAX_BYTES, ErrorsMode
 
 if TYPE_CHECKING:
-    from bias.training.readers import Columns, DataFile, Labels, Loaded
-    from bias.training.splits import Duplicates
+    from bias.training.data.readers import Columns, DataFile, Labels, Loaded
+    from bias.training.data.splits import Duplicates
 
 _READING = "Reading"
 _MANY = 5
@@ -113,7 +113,7 @@ def columns_of(
         MissingExtraError: the packages for training are not installed.
     """
     with needs_training("reading labelled data"):
-        from bias.training.readers import Columns
+        from bias.training.data.readers import Columns
     return Columns(text, label, spans, votes, group, outlet, leaning, topic, weight)
 
 
@@ -128,8 +128,8 @@ def read_data(
     max_bytes: int = MAX_BYTES,
     labels: Labels = "required",
 ) -> Loaded:
-    """Read what the options ask for; the errors are those of `bias.training.readers.load_data`."""
-    from bias.training.readers import load_data
+    """Read what the options ask for; the errors are those of `bias.training.data.readers.load_data`."""
+    from bias.training.data.readers import load_data
 
     return load_data(
         data,

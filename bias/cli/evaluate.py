@@ -45,10 +45,10 @@ from bias.types import Prediction, QuotesMode
 
 if TYPE_CHECKING:
     from bias.detector import Detector
-    from bias.training.outcome import Evaluation
-    from bias.training.readers import Loaded
-    from bias.training.results import CapabilityResult
-    from bias.training.splits import By
+    from bias.training.checklist.results import CapabilityResult
+    from bias.training.data.readers import Loaded
+    from bias.training.data.splits import By
+    from bias.training.evaluation.outcome import Evaluation
 
 _MEASURING = "Measuring"
 
@@ -132,7 +132,7 @@ def evaluate(
     with needs_training("bias evaluate"):
         from bias.detector import Detector
         from bias.output import refuse_existing
-        from bias.training import outcome  # noqa: F401, for what it imports
+        from bias.training.evaluation import outcome  # noqa: F401, for what it imports
 
     if output_dir is not None:
         refuse_existing(output_dir)
@@ -183,9 +183,9 @@ def _evaluate(
 ) -> Evaluation:
     from bias.cli.checklist_view import checklist_record
     from bias.modelfolder import default_model
-    from bias.training.comparison import compare
-    from bias.training.measuring import measure, predict
-    from bias.training.outcome import Evaluation, without_seen
+    from bias.training.evaluation.comparison import compare
+    from bias.training.evaluation.measuring import measure, predict
+    from bias.training.evaluation.outcome import Evaluation, without_seen
 
     labelled = [e for e in loaded.examples if e.label is not None or e.outlet_label is not None]
     shipped = default_model()
@@ -213,8 +213,8 @@ def _evaluate(
 
 
 def _checklist(detector: Detector, prior: str) -> tuple[CapabilityResult, ...]:
-    from bias.training.capabilities import read_checklist
-    from bias.training.checklist import run_checklist
+    from bias.training.checklist.capabilities import read_checklist
+    from bias.training.checklist.running import run_checklist
 
     return run_checklist(
         detector, read_checklist(), prior, watch=lambda predictions, total: track(predictions, "sentences", total)

@@ -12,8 +12,8 @@ from rich.text import Text
 from bias.reporting.marking import one_line
 
 if TYPE_CHECKING:
-    from bias.training.outcome import Evaluation
-    from bias.training.presenting import Table
+    from bias.training.evaluation.outcome import Evaluation
+    from bias.training.evaluation.presenting import Table
 
 
 WIDE = 110
@@ -22,7 +22,7 @@ WIDE = 110
 
 def render_evaluation(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
     """What was measured, its tables, the comparison with its verdict, and what to mind."""
-    from bias.training.presenting import comparison_tables, headline, measurement_tables
+    from bias.training.evaluation.presenting import comparison_tables, headline, measurement_tables
 
     yield Text(one_line(headline(evaluation.measurement)), style="bold")
     yield from map(_note, evaluation.unseen.notes())

@@ -107,8 +107,8 @@ def export(
         from bias.modelfolder import model_folder
         from bias.output import refuse_existing
         from bias.training.card import read_template
+        from bias.training.data.sources import read_own
         from bias.training.exporting import export_model, open_trained
-        from bias.training.sources import read_own
 
     refuse_existing(output)
     template = read_template(card_template)

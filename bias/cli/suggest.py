@@ -26,7 +26,7 @@ from bias.types import Article
 if TYPE_CHECKING:
     from bias.output import RowWriter
     from bias.tables import Row
-    from bias.training.suggest import PoolSentence, Tally
+    from bias.training.labels.suggest import PoolSentence, Tally
 
 _CHOOSING = "Choosing"
 _READING = "Reading"
@@ -97,7 +97,7 @@ def suggest(
         raise UsageError(f"--candidates is at least --n ({n}), not {candidates}: sentences are chosen among them")
     with needs_training("bias suggest"):
         from bias.detector import Detector
-        from bias.training import suggest as choosing
+        from bias.training.labels import suggest as choosing
 
     detector = Detector(model)
     excluded = _texts_of(exclude or [], text_column, encoding, errors, max_bytes)
@@ -149,8 +149,8 @@ class _Pool:
         return self._of_articles()
 
     def _of_table(self) -> Iterator[PoolSentence]:
-        from bias.training.readers import USUAL_NAMES
-        from bias.training.suggest import alone
+        from bias.training.data.readers import USUAL_NAMES
+        from bias.training.labels.suggest import alone
 
         groups = USUAL_NAMES["group"] if self.group_column is None else (self.group_column,)
         rows = iter_rows(
@@ -178,7 +178,7 @@ class _Pool:
                 raise ColumnError(f"{self.name}: no column {column!r}, only {', '.join(row)}: name another by {option}")
 
     def _of_articles(self) -> Iterator[PoolSentence]:
-        from bias.training.suggest import of_article
+        from bias.training.labels.suggest import of_article
 
         articles = read_all(
             [self.name],
@@ -197,7 +197,7 @@ class _Pool:
 
 def _first(row: Row, columns: Iterable[str]) -> str:
     """The first of the columns that is not empty, as text; labelled data names articles the same way."""
-    from bias.training.cells import plain
+    from bias.training.data.cells import plain
 
     return next((name for column in columns if (name := plain(row.get(column)))), "")
 

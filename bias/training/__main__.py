@@ -11,20 +11,21 @@ import numpy as np
 import typer
 
 from bias.detector import Detector
-from bias.training import calibrate as calibration
-from bias.training import checklist, newsmap
-from bias.training import figures as measures
-from bias.training import floors as gate
-from bias.training import reference as corpus
-from bias.training.basil import read_basil
+from bias.training.calibration import calibrate as calibration
+from bias.training.calibration import newsmap
+from bias.training.calibration import reference as corpus
 from bias.training.card import save_figures, write_card, write_metrics
-from bias.training.examples import Example
+from bias.training.checklist import running as checklist
+from bias.training.data.basil import read_basil
+from bias.training.data.examples import Example
+from bias.training.data.sources import SOURCES, read_source
+from bias.training.data.splits import By
 from bias.training.folder import update_manifest
-from bias.training.folds import cross_validate, read_out_of_fold
 from bias.training.model import BiasModel
 from bias.training.recipe import Recipe, read_recipe
-from bias.training.sources import SOURCES, read_source
-from bias.training.splits import By
+from bias.training.shipped import figures as measures
+from bias.training.shipped import floors as gate
+from bias.training.shipped.folds import cross_validate, read_out_of_fold
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 

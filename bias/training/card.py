@@ -20,8 +20,8 @@ from bias.errors import DataError, ModelError, UsageError
 from bias.modelfolder import MANIFEST, TOKENIZER, TRAINABLE, WEIGHTS, open_model
 from bias.output import atomic_write
 from bias.reporting.marking import one_line
+from bias.training.data.sources import SOURCES, read_own
 from bias.training.folder import CONFIG, plain
-from bias.training.sources import SOURCES, read_own
 
 CARD = "README.md"
 METRICS = "metrics.json"

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from bias.encoder import Encoder, open_session
 from bias.errors import DataError, ModelError
-from bias.training.evaluation import MEASURES, Array
+from bias.training.evaluation.measures import MEASURES, Array
 from bias.training.model import BiasModel
 
 Precision = Literal["fp32", "int8", "int8-static"]
@@ -237,7 +237,7 @@ def quantisation_change(
         labels: 0 or 1, or soft; one of 0.5 or more counts as opinionated. Shape (n,).
         probability: the calibrated map of logits to probabilities; by itself a logit is taken at face value.
         threshold: where a sentence is opinionated.
-        measures: names in `bias.training.evaluation.MEASURES`.
+        measures: names in `bias.training.evaluation.measures.MEASURES`.
 
     Raises:
         DataError: all labels are the same, so no figure can be told.

@@ -18,10 +18,10 @@ from bias.encoder import OnnxEncoder
 from bias.errors import DataError, ModelError
 from bias.modelfolder import MANIFEST, TOKENIZER, TRAINABLE, WEIGHTS, ModelFolder
 from bias.training.bases import open_base
-from bias.training.calibrate import RECORD
+from bias.training.calibration.calibrate import RECORD
 from bias.training.card import CardTemplate, render_card, write_card
-from bias.training.evaluation import Array
-from bias.training.examples import Example
+from bias.training.data.examples import Example
+from bias.training.evaluation.measures import Array
 from bias.training.export import Precision, QuantisationChange, quantisation_change, sentence_logits
 from bias.training.folder import CONFIG, new_folder, read_manifest, refuse_existing, update_manifest, write_folder
 from bias.training.model import HEADS, BiasModel

@@ -11,7 +11,7 @@ import torch
 from datasets import Dataset
 from tokenizers import Tokenizer
 
-from bias.training.examples import Example
+from bias.training.data.examples import Example
 from bias.training.model import IGNORED
 from bias.types import CATEGORIES
 from bias.words import first_pieces

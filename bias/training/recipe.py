@@ -11,8 +11,8 @@ from typing import Any, get_args
 
 from bias.errors import DataError
 from bias.output import atomic_write
+from bias.training.data.splits import By
 from bias.training.model import HEADS
-from bias.training.splits import By
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import torch
 from bias import __version__
 from bias.cpus import available_cpus
 from bias.errors import ModelError
-from bias.training.examples import Example
+from bias.training.data.examples import Example
 from bias.training.trainer import Curve
 
 RECORD = "run.json"

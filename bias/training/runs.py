@@ -21,16 +21,16 @@ from bias.files import ErrorsMode
 from bias.output import atomic_write
 from bias.training import record as records
 from bias.training.bases import Base, open_base
-from bias.training.calibrate import CalibrationReport, calibrate_on
+from bias.training.calibration.calibrate import CalibrationReport, calibrate_on
 from bias.training.card import CardTemplate, write_card
-from bias.training.examples import Example, near_duplicates
+from bias.training.data.examples import Example, near_duplicates
+from bias.training.data.readers import Columns, DataFile, is_named, load_data
+from bias.training.data.splits import Duplicates, Split, remove_duplicates, split, write_seen
 from bias.training.export import rehearse_export
 from bias.training.folder import license_of, new_folder, refuse_existing, write_folder
 from bias.training.model import BiasModel
 from bias.training.quiet import quiet
-from bias.training.readers import Columns, DataFile, is_named, load_data
 from bias.training.recipe import Recipe, write_recipe
-from bias.training.splits import Duplicates, Split, remove_duplicates, split, write_seen
 from bias.training.trainer import Watch, choose, run_stages
 from bias.training.workplace import make_folder, opened, room_for
 

@@ -23,14 +23,14 @@ from transformers.trainer_callback import PrinterCallback
 
 from bias.errors import DataError
 from bias.training.adapters import add_adapters, load_checkpoint, merge_adapters
+from bias.training.calibration.fitting import macro_f1_threshold
 from bias.training.checkpoints import Sealing, latest_whole, read_state
-from bias.training.examples import Example, near_duplicates, withhold
+from bias.training.data.examples import Example, near_duplicates, withhold
+from bias.training.data.readers import with_soft_labels
+from bias.training.data.sources import outlets_of
 from bias.training.features import collate, to_features, training_order
-from bias.training.fitting import macro_f1_threshold
 from bias.training.model import BiasModel
-from bias.training.readers import with_soft_labels
 from bias.training.recipe import Recipe, Stage
-from bias.training.sources import outlets_of
 
 CHECKPOINT_STEPS = 200
 """Steps between two checkpoints at most, which with a development part are evaluations as well."""

@@ -1,0 +1,1 @@
+"""From logits to probabilities: maps, thresholds and percentiles of a trained model."""

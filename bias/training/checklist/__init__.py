@@ -1,0 +1,1 @@
+"""Behavioural tests as data, and what a model makes of them."""

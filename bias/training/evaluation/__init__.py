@@ -1,0 +1,1 @@
+"""Figures of a model with their intervals, of two against each other, and their pictures."""

@@ -1,0 +1,1 @@
+"""The quality of labels, and which ones are worth having next."""

@@ -157,7 +157,12 @@ def train(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, metavar="N", help="Seed of all that is drawn; 13 by default.", rich_help_panel=_RUN),
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Seed of the training; 13 by default. The parts kept apart stay the same.",
+            rich_help_panel=_RUN,
+        ),
     ] = None,
     seeds: Annotated[
         int,

@@ -116,7 +116,7 @@ def prepare(
         divided = [name for name in data if not is_named(name)] or list(data)
         kept, duplicates = remove_duplicates([example for name in divided for example in data[name]])
         try:
-            parts = split(kept, **asdict(recipe.parts), seed=recipe.seed)
+            parts = split(kept, **asdict(recipe.parts))
         except DataError as error:
             if not (lost := sum(len(data[name]) for name in divided) - len(kept)):
                 raise

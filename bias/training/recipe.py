@@ -46,8 +46,8 @@ class Stage:
 class Parts:
     """What is kept apart from training, as shares of the user's own files: whole articles (or outlets) at a time.
 
-    `development` stops the training early and calibrates the model; `test` is left for `bias evaluate`. The parts have a
-    seed of their own, so that models of several seeds are measured on the same sentences.
+    `development` stops the training early and calibrates the model; `test` is left for `bias evaluate`. The parts have
+    a seed of their own, so that models of several seeds are measured on the same sentences.
     """
 
     development: float = 0.0

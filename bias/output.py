@@ -110,14 +110,16 @@ def _atomic_write(path: Path, binary: bool) -> Iterator[IO[Any]]:
             if mode is not None:
                 written.chmod(stat.S_IMODE(mode))
             written.replace(target)
-            _sync_folder(target.parent)
+            _sync(target.parent)
     finally:
         written.unlink(missing_ok=True)
 
 
 @contextmanager
-def new_folder(path: str | Path) -> Iterator[Path]:
-    """A folder to write results into, which becomes `path` once the block ends, and never does if the block raises.
+def new_folder(path: str | Path, scratch: Path | None = None) -> Iterator[Path]:
+    """A folder to write files into, which becomes `path` once the block ends, and never does if the block raises.
+
+    It lies beside `path`, or is `scratch` on the same drive, where what a killed run has left is thrown away.
 
     Raises:
         OutputError: as `refuse_existing`; there is no such folder to put it in, or it may not be written to.
@@ -125,22 +127,33 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     refuse_existing(path)
     with _output_errors(path):
-        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", suffix=".tmp", dir=path.parent))
+        if scratch is None:
+            scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", suffix=".tmp", dir=path.parent))
+        else:
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir()
     try:
         with _output_errors(path, _WRITE_ERRORS):
             yield scratch
         with _output_errors(path):
             mask = os.umask(0)
             os.umask(mask)
-            scratch.chmod(0o777 & ~mask)  # a temporary folder is its maker's alone
+            scratch.chmod(0o777 & ~mask)  # a temporary folder is its maker's alone, and so are some libraries' files
+            for file in scratch.iterdir():
+                file.chmod(0o666 & ~mask)
+                _sync(file)
+            _sync(scratch)
             scratch.replace(path)
-            _sync_folder(path.parent)
+            _sync(path.parent)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def refuse_existing(path: str | Path) -> None:
+def refuse_existing(path: str | Path, *, parent: bool = True) -> None:
     """Refuse to write a folder over anything but an empty one, before any work is done for it.
+
+    Args:
+        parent: whether the folder to put it in must be there.
 
     Raises:
         OutputError: there is something, or no folder to put it in.
@@ -148,7 +161,7 @@ def refuse_existing(path: str | Path) -> None:
     path = Path(path)
     if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
         raise OutputError(f"cannot write {path}: it exists; give another folder or remove it first")
-    if not path.parent.is_dir():
+    if parent and not path.parent.is_dir():
         raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
 
 
@@ -156,10 +169,10 @@ def _open(path: Path, mode: str, binary: bool) -> IO[Any]:
     return path.open(f"{mode}b") if binary else path.open(mode, encoding="utf-8", newline="")
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the new name survive a loss of power, where the system can: Windows and some network folders cannot."""
+def _sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk: Windows and some network drives cannot for folders."""
     with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:

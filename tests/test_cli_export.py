@@ -21,7 +21,7 @@ from bias.training import folder as folders
 from bias.training.calibration.calibrate import calibrate_on
 from bias.training.card import default_template
 from bias.training.data.examples import as_sentence
-from bias.training.folder import INHERITED, new_folder, update_manifest
+from bias.training.folder import INHERITED, new_model_folder, update_manifest
 
 
 class Result(NamedTuple):
@@ -167,7 +167,7 @@ def test_nothing_is_overwritten_and_nothing_is_left_behind(run: Run, taught: Pat
 
 def test_a_folder_appears_only_when_it_is_whole(taught: Path, tmp_path: Path) -> None:
     def write(name: str, spoil: Callable[[Path], object] = lambda folder: None) -> None:
-        with new_folder(tmp_path / name) as folder:
+        with new_model_folder(tmp_path / name) as folder:
             shutil.copytree(taught, folder, dirs_exist_ok=True)
             spoil(folder)
 
@@ -190,7 +190,10 @@ def test_a_folder_appears_only_when_it_is_whole(taught: Path, tmp_path: Path) ->
     assert leftovers(tmp_path) == []
     (tmp_path / "b").mkdir()  # an empty folder is nobody's work
     write("b")
-    assert (tmp_path / "b").stat().st_mode & 0o777 == 0o777 & ~folders._umask()
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "usual").write_text("as its maker's other files")
+    modes = [path.stat().st_mode for path in (tmp_path / "c", tmp_path / "c" / "usual")]
+    assert [(tmp_path / "b").stat().st_mode, (tmp_path / "b" / "model.safetensors").stat().st_mode] == modes
     assert open_model(tmp_path / "b").info == open_model(taught).info
 
 

@@ -167,7 +167,7 @@ def test_a_run_killed_while_it_writes_its_folder_leaves_nothing_in_the_end(
     plan = plan_of(data, tiny_folder)
     with monkeypatch.context() as patched:
         # A kill runs no `finally`: what was begun stays.
-        patched.setattr("bias.training.folder.shutil.rmtree", lambda *args, **kwargs: None)
+        patched.setattr("bias.output.shutil.rmtree", lambda *args, **kwargs: None)
         patched.setattr(runs, "calibrate_on", lambda *args, **kwargs: stop)
         patched.setattr(runs, "write_seen", lambda *args: stop(trainer.Moment(1, 1, 1, {})))
         with pytest.raises(InterruptedError):

@@ -241,11 +241,11 @@ def train(
     # Threads that wait busily slow one another down many times where other programs use the processors too.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with needs_training("training"):
+        from bias.output import refuse_existing
         from bias.training import runs
         from bias.training.card import read_template
-        from bias.training.folder import refuse_existing
     card = read_template(card_template)
-    refuse_existing(output)
+    refuse_existing(output, parent=False)
     plan = runs.prepare(
         _recipe(data or [], base, recipe, given, seed, name or output.name),
         base=base,

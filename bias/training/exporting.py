@@ -17,13 +17,14 @@ from tokenizers import Tokenizer
 from bias.encoder import OnnxEncoder
 from bias.errors import DataError, ModelError
 from bias.modelfolder import MANIFEST, TOKENIZER, TRAINABLE, WEIGHTS, ModelFolder
+from bias.output import refuse_existing
 from bias.training.bases import open_base
 from bias.training.calibration.calibrate import RECORD
 from bias.training.card import CardTemplate, render_card, write_card
 from bias.training.data.examples import Example
 from bias.training.evaluation.measures import Array
 from bias.training.export import Precision, QuantisationChange, quantisation_change, sentence_logits
-from bias.training.folder import CONFIG, new_folder, read_manifest, refuse_existing, update_manifest, write_folder
+from bias.training.folder import CONFIG, new_model_folder, read_manifest, update_manifest, write_folder
 from bias.training.model import HEADS, BiasModel
 from bias.training.quiet import quiet
 
@@ -125,7 +126,7 @@ def export_model(
     if source is not None and template is not None:
         render_card(source.path, template)
     samples = [encoding.ids for encoding in trained.tokenizer.encode_batch([e.text for e in examples[:SAMPLES]])]
-    with new_folder(output) as folder, tempfile.TemporaryDirectory() as scratch:
+    with new_model_folder(output) as folder, tempfile.TemporaryDirectory() as scratch:
         exact = Path(scratch) / WEIGHTS
         parity = write_folder(
             folder,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,6 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from bias.errors import OutputError
 from bias.modelfolder import (
     FORMAT,
     MANIFEST,
@@ -27,7 +24,7 @@ from bias.modelfolder import (
     open_model,
     verify_file,
 )
-from bias.output import atomic_write
+from bias.output import atomic_write, new_folder
 from bias.training.export import Precision, check_parity, export_fp32, quantise
 from bias.training.model import BiasModel
 from bias.training.quiet import quiet
@@ -178,70 +175,17 @@ def _write(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def new_folder(target: Path, scratch: Path | None = None) -> Iterator[Path]:
-    """A folder to write a model into, which becomes `target` once the block ends, and never does if the block raises.
-
-    It lies beside the target (or is `scratch`, on the same drive, where what a killed run has left is thrown away), is
-    opened as a model (every digest checked), synced, and renamed.
+def new_model_folder(target: Path, scratch: Path | None = None) -> Iterator[Path]:
+    """A new folder (see `bias.output.new_folder`) that is opened as a model, every digest checked, before it counts.
 
     Raises:
         OutputError: the target exists (an empty folder may), or cannot be written.
         ModelError: what was written is no valid model folder.
     """
-    refuse_existing(target)
     try:
-        if scratch is None:
-            scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        else:
-            shutil.rmtree(scratch, ignore_errors=True)
-            scratch.mkdir()
-    except OSError as error:
-        raise OutputError(f"cannot write {target}: {_reason(error, target)}") from error
-    try:
-        yield scratch
-        for name, described in open_model(scratch).manifest["files"].items():
-            verify_file(scratch / name, described)
-        try:
-            scratch.chmod(0o777 & ~_umask())  # a temporary folder is its maker's alone, and so is a safetensors file
-            for path in scratch.iterdir():
-                path.chmod(0o666 & ~_umask())
-            for path in (*scratch.iterdir(), scratch):
-                _sync(path)
-            scratch.rename(target)
-            _sync(target.parent)
-        except OSError as error:
-            raise OutputError(f"cannot write {target}: {_reason(error, target)}") from error
+        with new_folder(target, scratch) as folder:
+            yield folder
+            for name, described in open_model(folder).manifest["files"].items():
+                verify_file(folder / name, described)
     finally:
         open_model.cache_clear()
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def refuse_existing(target: Path) -> None:
-    """Refuse to write a model over anything.
-
-    Raises:
-        OutputError: the target exists and is no empty folder.
-    """
-    if target.is_symlink() or (target.exists() and not (target.is_dir() and not any(target.iterdir()))):
-        raise OutputError(f"cannot write {target}: it exists; give another folder or remove it first")
-
-
-def _reason(error: OSError, target: Path) -> str:
-    missing = isinstance(error, FileNotFoundError)
-    return f"there is no folder {target.parent}" if missing else (error.strerror or str(error)).lower()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _sync(path: Path) -> None:
-    """Bring a file or folder to the disk, where the system can: Windows cannot for folders."""
-    with suppress(PermissionError):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -18,7 +18,7 @@ from transformers import set_seed
 
 from bias.errors import DataError, UsageError
 from bias.files import ErrorsMode
-from bias.output import atomic_write
+from bias.output import atomic_write, refuse_existing
 from bias.training import record as records
 from bias.training.bases import Base, open_base
 from bias.training.calibration.calibrate import CalibrationReport, calibrate_on
@@ -27,7 +27,7 @@ from bias.training.data.examples import Example, near_duplicates
 from bias.training.data.readers import Columns, DataFile, is_named, load_data
 from bias.training.data.splits import Duplicates, Split, remove_duplicates, split, write_seen
 from bias.training.export import rehearse_export
-from bias.training.folder import license_of, new_folder, refuse_existing, write_folder
+from bias.training.folder import license_of, new_model_folder, write_folder
 from bias.training.model import BiasModel
 from bias.training.quiet import quiet
 from bias.training.recipe import Recipe, write_recipe
@@ -176,7 +176,7 @@ def train(
         DataError: the unfinished run is of another plan; the difference is named.
         ModelError: the base is no encoder or model folder.
     """
-    refuse_existing(output)
+    refuse_existing(output, parent=False)
     scratch = work or output.with_name(f"{output.name}.unfinished")
     if output.resolve() == scratch.resolve():
         raise UsageError(f"{output} cannot be the model folder and the work folder: choose another for --work")
@@ -190,7 +190,7 @@ def train(
         best = max(runs, key=lambda run: run.figures.get("macro_f1", 0.0))
         model = BiasModel.from_pretrained(scratch / f"seed-{best.seed}" / f"stage-{len(plan.recipe.stages)}")
         told = plan.recipe.without_folders()
-        with new_folder(output, scratch=None if work else scratch / "finished") as folder:
+        with new_model_folder(output, scratch=None if work else scratch / "finished") as folder:
             write_folder(
                 folder,
                 model,

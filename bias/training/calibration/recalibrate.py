@@ -45,7 +45,7 @@ from bias.training.data.basil import AnnotatedArticle
 from bias.training.data.examples import Example
 from bias.training.data.readers import DataFile
 from bias.training.data.splits import SEEN, fingerprint, read_seen, unseen
-from bias.training.folder import CONFIG, new_folder, plain, update_manifest
+from bias.training.folder import CONFIG, new_model_folder, plain, update_manifest
 
 KEPT = (MANIFEST, WEIGHTS, TOKENIZER, TRAINABLE, CONFIG, SEEN, "recipe.toml", "run.json", "metrics.json", "LICENSE")
 """What a copy of a model folder holds, beside its card."""
@@ -135,7 +135,7 @@ def recalibrate(
         if template is not None:
             write_card(folder, template)
         return outcome
-    with new_folder(output) as copy:
+    with new_model_folder(output) as copy:
         for name in KEPT:
             if (folder / name).is_file():
                 shutil.copyfile(folder / name, copy / name)

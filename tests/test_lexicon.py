@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bias.errors import DataError
-from bias.lexicon import Entry, Lexicon, default_lexicon
+from bias.lexicon import Entry, Lexicon, check_files, default_lexicon
+from bias.lexicon.entries import SHIPPED
 from bias.lexicon.inflection import Inflection, inflect
 from bias.lexicon.matching import NEAR
 from bias.types import CATEGORIES
@@ -322,3 +323,62 @@ def test_an_empty_folder_and_bad_bytes_are_errors(tmp_path: Path) -> None:
 )
 def test_regular_inflection(word: str, kind: Inflection, forms: str) -> None:
     assert inflect(word, kind) == tuple(forms.split("|" if "|" in forms or " " in word else " "))
+
+
+# Checking and searching
+
+
+def faults(folder: Path, **files: str) -> list[tuple[str | None, str]]:
+    paths = []
+    for name, content in files.items():
+        paths.append(folder / f"{name}.toml")
+        paths[-1].write_text(content, encoding="utf-8")
+    return [(fault.entry, fault.message) for fault in check_files(paths).faults]
+
+
+def test_the_check_finds_ids_and_forms_given_twice_across_files(tmp_path: Path) -> None:
+    other = VALID.replace("[slam]", "[slam-two]").replace('"slam"', '"slammed"').replace('inflect = "verb"', "")
+    assert faults(tmp_path, a=VALID, b=VALID) == [("slam", "another entry has this id, in a.toml")]
+    assert faults(tmp_path, a=VALID, b=other) == [("slam-two", "'slammed' is a form of [slam] too")]
+
+
+def test_the_check_finds_mirrors_that_are_none_and_blames_no_entry_for_another(tmp_path: Path) -> None:
+    mirrored = VALID.replace('inflect = "verb"', 'inflect = "verb"\nmirror = "praise"')
+    message = "mirror must name another entry that names this one as its own"
+    assert faults(tmp_path, a=mirrored) == [("slam", message)]
+    praise = VALID.replace("slam", "praise").replace('inflect = "verb"', 'forms = ["praiseed"]\nmirror = "slam"')
+    praise = praise.replace("praisemed", "praiseed")
+    assert faults(tmp_path, a=mirrored, b=praise) == []
+    assert faults(tmp_path, a=mirrored, b=praise.replace("source", "origin", 1)) == [
+        ("slam", message),
+        (None, "unknown default 'origin', only category and source have one"),
+    ]
+    assert faults(tmp_path, a=mirrored, b=praise.replace('why = "M', 'reason = "M')) == [
+        ("praise", "why is missing"),
+        ("praise", "unknown key 'reason'"),
+    ]
+
+
+def test_the_check_tries_the_plain_example_for_the_words_of_its_term(tmp_path: Path) -> None:
+    plain = VALID.replace('loaded = "', 'plain = "The court sat."\nloaded = "')
+    assert faults(tmp_path, a=plain) == [("slam", "plain: the term does not stand in 'The court sat.'")]
+
+
+@pytest.mark.parametrize("change", [('term = "slam"', 'term = "!"'), ("[slam]", "[Slam]"), ("why = ", "whys = ")])
+def test_what_does_not_load_is_no_sound_lexicon(tmp_path: Path, change: tuple[str, str]) -> None:
+    assert faults(tmp_path, a=VALID.replace(*change))
+    with pytest.raises(DataError):
+        Lexicon.load(tmp_path)
+
+
+def test_the_shipped_terms_pass_their_check() -> None:
+    checked = check_files(sorted(SHIPPED.glob("*.toml")))
+    assert checked.entries == len(LEXICON.entries)
+    assert checked.faults == ()
+
+
+def test_a_search_puts_terms_before_reasons_and_takes_no_part_of_a_word() -> None:
+    entries = [term("absurd"), replace(term("mob"), why="Not absurd."), term("surd")]
+    assert [e.id for e in Lexicon(reversed(entries)).search("ABSUR")] == ["absurd", "mob"]
+    assert [e.id for e in Lexicon(entries).search("surd")] == ["surd"]
+    assert Lexicon(entries).search("(") == ()

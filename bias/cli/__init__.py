@@ -15,6 +15,7 @@ from bias.cli.calibrate import calibrate
 from bias.cli.evaluate import evaluate
 from bias.cli.export import export
 from bias.cli.info import info
+from bias.cli.lexicon import lexicon
 from bias.cli.predict import predict
 from bias.cli.score import score
 from bias.cli.status import ExitStatus, guarded
@@ -33,6 +34,8 @@ Examples:
 
   bias predict rows.csv -o scored.csv       sentences, one row each
 
+  bias lexicon regime                       why a term is loaded, and what to write
+
   bias info                                 the model, its licence and figures
 """
 
@@ -44,7 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (score, predict, info, train, evaluate, calibrate, export, audit, suggest):
+for command in (score, predict, info, lexicon, train, evaluate, calibrate, export, audit, suggest):
     app.command()(guarded(command))
 
 

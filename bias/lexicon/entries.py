@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -33,6 +33,9 @@ from bias.lexicon.inflection import Inflection, inflect
 from bias.types import CATEGORIES, Category
 
 Aim = Literal["left", "right"]
+
+SHIPPED = Path(__file__).parent / "terms"
+"""The folder of the terms that come with the package."""
 
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _TEXTS = frozenset({"term", "why", "source", "loaded", "plain", "category", "inflect", "aimed", "mirror"})
@@ -87,31 +90,55 @@ def read_entries(folder: Path) -> tuple[Entry, ...]:
                 raise DataError(f"{path.name}: [{entry.id}]: another entry has this id")
             entries[entry.id] = entry
     for entry in entries.values():
-        if entry.mirror is not None and (
-            entry.mirror not in entries or entries[entry.mirror].mirror != entry.id or entry.mirror == entry.id
-        ):
-            raise DataError(
-                f"{folder.name}: [{entry.id}]: mirror must name another entry that names this one as its own"
-            )
+        if fault := mirror_fault(entry, entries):
+            raise DataError(f"{folder.name}: [{entry.id}]: {fault}")
     return tuple(entries.values())
 
 
-def _read_file(path: Path) -> list[Entry]:
+def read_tables(path: Path) -> dict[str, dict[str, Any]]:
+    """The tables of a file of terms by their ids, each with the defaults of the file.
+
+    Raises:
+        DataError: the file cannot be read as TOML, or has an unknown default. The message does not name the file.
+    """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path.name}: not valid TOML: {error}") from error
+        raise DataError(f"not valid TOML: {error}") from error
     except OSError as error:
-        raise DataError(f"{path.name}: cannot be read: {error.strerror}") from error
+        raise DataError(f"cannot be read: {error.strerror}") from error
     defaults = {key: value for key, value in content.items() if not isinstance(value, dict)}
-    tables = {key: value for key, value in content.items() if isinstance(value, dict)}
     if unknown := defaults.keys() - {"category", "source"}:
-        raise DataError(f"{path.name}: unknown default {min(unknown)!r}, only category and source have one")
-    return [_entry(f"{path.name}: [{name}]", name, defaults | table) for name, table in tables.items()]
+        raise DataError(f"unknown default {min(unknown)!r}, only category and source have one")
+    return {name: defaults | table for name, table in content.items() if isinstance(table, dict)}
 
 
-def _entry(where: str, name: str, table: dict[str, Any]) -> Entry:
-    _check(where, name, table)
+def table_faults(name: str, table: Mapping[str, Any]) -> Iterator[str]:
+    """What keeps a table from being an entry, a line for each fault."""
+    if not _ID.fullmatch(name):
+        yield "an id is lower-case words joined by hyphens"
+    for key in _REQUIRED:
+        if key not in table:
+            yield f"{key} is missing"
+    for key, value in table.items():
+        if key in _TEXTS:
+            valid, expected = isinstance(value, str) and bool(value.strip()), "text"
+        elif key in _LISTS:
+            valid = isinstance(value, list) and all(isinstance(item, str) and item.strip() for item in value)
+            expected = "a list of texts"
+        elif key == "case_sensitive":
+            valid, expected = isinstance(value, bool), "true or false"
+        else:
+            yield f"unknown key {key!r}"
+            continue
+        if not valid:
+            yield f"{key} must be {expected}"
+        elif key in _CHOICES and value not in _CHOICES[key]:
+            yield f"{key} must be one of {', '.join(_CHOICES[key])}, not {value!r}"
+
+
+def entry_of(name: str, table: Mapping[str, Any]) -> Entry:
+    """The entry of a table without faults."""
     return Entry(
         id=name,
         term=table["term"],
@@ -129,24 +156,20 @@ def _entry(where: str, name: str, table: dict[str, Any]) -> Entry:
     )
 
 
-def _check(where: str, name: str, table: dict[str, Any]) -> None:
-    if not _ID.fullmatch(name):
-        raise DataError(f"{where}: an id is lower-case words joined by hyphens")
-    for key in _REQUIRED:
-        if key not in table:
-            raise DataError(f"{where}: {key} is missing")
-    for key, value in table.items():
-        if key in _TEXTS:
-            valid, expected = isinstance(value, str) and bool(value.strip()), "text"
-        elif key in _LISTS:
-            valid = isinstance(value, list) and all(isinstance(item, str) and item.strip() for item in value)
-            expected = "a list of texts"
-        elif key == "case_sensitive":
-            valid, expected = isinstance(value, bool), "true or false"
-        else:
-            raise DataError(f"{where}: unknown key {key!r}")
-        if not valid:
-            raise DataError(f"{where}: {key} must be {expected}")
-    for key, choices in _CHOICES.items():
-        if key in table and table[key] not in choices:
-            raise DataError(f"{where}: {key} must be one of {', '.join(choices)}, not {table[key]!r}")
+def mirror_fault(entry: Entry, entries: Mapping[str, Entry]) -> str | None:
+    """What is wrong with the mirror of an entry among `entries` by their ids; None if nothing is."""
+    other = entries.get(entry.mirror) if entry.mirror is not None else None
+    if entry.mirror is None or (other is not None and other.id != entry.id and other.mirror == entry.id):
+        return None
+    return "mirror must name another entry that names this one as its own"
+
+
+def _read_file(path: Path) -> Iterator[Entry]:
+    try:
+        tables = read_tables(path)
+    except DataError as error:
+        raise DataError(f"{path.name}: {error}") from error
+    for name, table in tables.items():
+        for fault in table_faults(name, table):
+            raise DataError(f"{path.name}: [{name}]: {fault}")
+        yield entry_of(name, table)

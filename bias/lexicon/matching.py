@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from bias.errors import DataError
-from bias.lexicon.entries import Entry, read_entries
+from bias.lexicon.entries import SHIPPED, Entry, read_entries
 
 NEAR = 10
 """How many words away, on either side, an `unless` pattern without `~` still makes a term plain."""
@@ -78,7 +78,7 @@ class Lexicon:
         Raises:
             DataError: a file is missing or not valid; the message names file, entry and fault.
         """
-        return cls(read_entries(Path(__file__).parent / "terms" if folder is None else folder))
+        return cls(read_entries(SHIPPED if folder is None else folder))
 
     def find(self, text: str) -> tuple[Hit, ...]:
         """All terms in a text, from left to right without overlap; of those that begin at one word, the longest.
@@ -99,9 +99,23 @@ class Lexicon:
 
     def lookup(self, phrase: str) -> Entry | None:
         """The entry that has this phrase as one of its forms; contexts do not count."""
-        words = tuple(_WORD.findall(phrase))
+        words = words_of(phrase)
         form = self._forms.get(_lower(words))
         return form.entry if form is not None and form.fits(words) else None
+
+    def search(self, phrase: str) -> tuple[Entry, ...]:
+        """The entries that hold a phrase from the beginning of a word on, in any case.
+
+        Those that hold it in a form come first, then those with it in the id, the reason or an alternative.
+        """
+        begins = re.compile(rf"(?<!\w){re.escape(phrase.strip())}", re.IGNORECASE)
+
+        def found(*texts: str) -> bool:
+            return any(begins.search(text) for text in texts)
+
+        first = [entry for entry in self.entries if found(*entry.forms)]
+        others = [entry for entry in self.entries if found(entry.id, entry.why, *entry.alternatives)]
+        return tuple({entry.id: entry for entry in (*first, *others)}.values())
 
     def _form_at(self, page: _Page, at: int) -> _Form | None:
         for size in self._sizes.get(page.lower[at], ()):
@@ -115,6 +129,11 @@ class Lexicon:
             ):
                 return form
         return None
+
+
+def words_of(phrase: str) -> Words:
+    """The words by which a phrase is found, as written."""
+    return tuple(_WORD.findall(phrase))
 
 
 @cache
@@ -170,7 +189,7 @@ def _index(entries: Sequence[Entry]) -> dict[Words, _Form]:
     forms: dict[Words, _Form] = {}
     for entry in entries:
         for written in entry.forms:
-            words = tuple(_WORD.findall(written))
+            words = words_of(written)
             if not words:
                 raise DataError(f"[{entry.id}]: the form {written!r} has no word")
             other = forms.setdefault(_lower(words), _Form(words, entry))

@@ -229,7 +229,10 @@ def test_reading_options_reach_the_reader(run: Run, story: Path) -> None:
 
 
 @pytest.mark.parametrize("separator", ["--output-file", "-o"])
-@pytest.mark.parametrize(("suffix", "begins"), [("html", "<!doctype html>"), ("json", "["), ("md", "## "), ("csv", "")])
+@pytest.mark.parametrize(
+    ("suffix", "begins"),
+    [("html", "<!doctype html>"), ("json", "["), ("md", "## "), ("csv", ""), ("sarif", '{\n  "$schema": ')],
+)
 def test_the_output_files_suffix_chooses_the_format(
     run: Run, story: Path, tmp_path: Path, suffix: str, begins: str, separator: str
 ) -> None:
@@ -238,6 +241,26 @@ def test_the_output_files_suffix_chooses_the_format(
     assert target.read_text(encoding="utf-8").startswith(begins)
     run("score", story, "-o", target, "--output-format", "concise")
     assert target.read_text(encoding="utf-8").startswith(f"{story}: ") or ":1:" in target.read_text(encoding="utf-8")
+
+
+def test_findings_of_an_article_as_sarif(run: Run, story: Path, tmp_path: Path) -> None:
+    target = tmp_path / "findings.sarif"
+    status, out, err = run("score", story, story.with_name("none.txt"), "-o", target, "--threshold", "0")
+    assert (status, out) == (2, "")
+    assert "no such file" in one_line(err)
+    (made,) = json.loads(target.read_text(encoding="utf-8"))["runs"]
+    regions = [
+        result["locations"][0]["physicalLocation"]["region"]
+        for result in made["results"]
+        if result["ruleId"] == "opinionated_sentence"
+    ]
+    assert len(regions) == 4
+    for region in regions:
+        start = STORY.splitlines()[region["startLine"] - 1][region["startColumn"] - 1 :]
+        assert STORY[region["charOffset"] :].startswith(start)
+    (note,) = made["invocations"][0]["toolExecutionNotifications"]
+    assert note["level"] == "error"
+    assert note["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].endswith("/none.txt")
 
 
 def test_an_interrupted_run_leaves_no_half_written_file(

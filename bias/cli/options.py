@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-OutputFormat = Literal["full", "concise", "json", "jsonl", "csv", "html", "markdown"]
+OutputFormat = Literal["full", "concise", "json", "jsonl", "csv", "html", "markdown", "sarif", "github"]
 
 _SCORING = "Scoring"
 _READING = "Reading"

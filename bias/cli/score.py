@@ -45,13 +45,14 @@ FORMATS: dict[str, OutputFormat] = {
     ".jsonl": "jsonl",
     ".markdown": "markdown",
     ".md": "markdown",
+    ".sarif": "sarif",
 }
 """The format that an output file's suffix asks for."""
 
 PLAIN = frozenset({"", ".log", ".txt"})
 """Suffixes of files that hold the full view."""
 
-STREAMED = frozenset({"full", "concise", "jsonl", "markdown"})
+STREAMED = frozenset({"full", "concise", "jsonl", "markdown", "github"})
 """Formats whose articles are printed as they come; the others are one document."""
 
 FOR_READERS = frozenset({"full", "concise"})

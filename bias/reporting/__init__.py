@@ -1,8 +1,8 @@
 """Reports as text: for a terminal, a page, a spreadsheet or another program.
 
 A renderer is a pure function from outcomes (reports, and failures of inputs that could not be read) to a string.
-`full`, `concise`, `jsonl` and `markdown` are concatenative: rendering the outcomes one by one and joining the results
-gives the same string, so that a command may print each as it comes.
+`full`, `concise`, `jsonl`, `markdown` and `github` are concatenative: rendering the outcomes one by one and joining the
+results gives the same string, so that a command may print each as it comes.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ RENDERERS: Mapping[str, str] = {
     "csv": "bias.reporting.records:render_csv",
     "markdown": "bias.reporting.markdown:render_markdown",
     "html": "bias.reporting.html:render_page",
+    "sarif": "bias.reporting.sarif:render_sarif",
+    "github": "bias.reporting.github:render_github",
 }
 """Output format -> its renderer, by name: rich and jinja2 are slow to import, so only what is asked for is imported."""
 

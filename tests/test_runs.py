@@ -15,7 +15,7 @@ from transformers.utils import logging
 
 from bias.cli import main
 from bias.detector import Detector
-from bias.errors import DataError, OutputError, UsageError
+from bias.errors import DataError, MissingExtraError, OutputError, UsageError
 from bias.modelfolder import open_model
 from bias.training.data.splits import fingerprint, read_seen
 from bias.training.recipe import one_stage, read_recipe, write_recipe
@@ -282,3 +282,21 @@ def test_what_cannot_be_trained_on_is_one_clear_line(
     assert fault in lines[0]
     assert not output.exists()
     assert not output.with_name("m.unfinished").exists()
+
+
+def test_a_small_development_part_is_told_and_what_was_kept(
+    data: Path, tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(data), "-o", str(tmp_path / "m"), "--base", str(tiny_folder), "--epochs", "2"]) == 0
+    told = capsys.readouterr()
+    assert "is small: threshold and probabilities will be rough" in told.err
+    assert "kept the weights of epoch " in told.out
+
+
+def test_adapters_without_their_package_are_refused_before_anything_is_begun(
+    data: Path, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bias.training.adapters.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"newsbias\[lora\]"):
+        train(make_plan(data, tiny_folder, lora=2), tmp_path / "m", name="m")
+    assert list(tmp_path.iterdir()) == []

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from bias.training.runs import Plan
     from bias.training.trainer import Moment, Watch
 
+FEW = 40
+"""Development sentences below which a calibration can do harm."""
+
 _TRAINING = "Training"
 _PARTS = "What is kept apart"
 _RUN = "The run"
@@ -340,6 +343,11 @@ def _note_plan(plan: Plan) -> None:
         if examples:
             of = counts(examples)
             note(f"{name}: {of['sentences']:,} sentences, {of['opinionated']:,} of {of['labelled']:,} opinionated")
+    if 0 < len(plan.parts.development) < FEW:
+        note(
+            f"a development part of {len(plan.parts.development)} sentences is small: threshold and probabilities will "
+            "be rough; label more, or keep more apart by --development"
+        )
     if not plan.parts.development:
         note("no development part: trained to the end, and not calibrated (bias calibrate does that)")
 
@@ -395,6 +403,9 @@ def _tell(record: Mapping[str, Any], output: Path, measured: list[str]) -> None:
     if record["spread"]:
         of = record["spread"]["macro_f1"]
         print(f"{len(record['seeds'])} seeds: development macro-F1 {of['mean']:.3f}, standard deviation {of['sd']:.3f}")
+    kept = next(run["figures"] for run in record["seeds"] if run["seed"] == record["seed"])
+    if kept:
+        print(f"kept the weights of epoch {kept['epoch']:g}: development macro-F1 {kept['macro_f1']:.3f}")
     print(f"wrote {output} ({record['seconds'] / 60:.1f} minutes)")
     if record["parts"]["test"]["sentences"]:
         print(f"next: bias evaluate {shlex.join([*measured, '--model', str(output), '--compare', 'default'])}")

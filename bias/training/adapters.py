@@ -7,6 +7,7 @@ Once merged, nothing tells it from a model that was trained in full, and it need
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from safetensors.torch import load_file
@@ -15,6 +16,16 @@ from bias.errors import MissingExtraError, ModelError
 from bias.modelfolder import TRAINABLE
 from bias.training.model import BiasModel
 from bias.training.recipe import Adapters
+
+
+def check_installed() -> None:
+    """Find out in time whether adapters can be trained.
+
+    Raises:
+        MissingExtraError: `peft` is not installed.
+    """
+    if find_spec("peft") is None:
+        raise MissingExtraError("training adapters", "lora")
 
 
 def add_adapters(model: BiasModel, adapters: Adapters) -> BiasModel:
@@ -31,7 +42,7 @@ def add_adapters(model: BiasModel, adapters: Adapters) -> BiasModel:
         from peft import LoraConfig, inject_adapter_in_model
         from peft.tuners.tuners_utils import BaseTunerLayer
     except ImportError as error:
-        raise MissingExtraError("adapters", "lora") from error
+        raise MissingExtraError("training adapters", "lora") from error
     if any(isinstance(module, BaseTunerLayer) for module in model.encoder.modules()):
         raise ModelError("the model has adapters already: merge them first")
     config = LoraConfig(
@@ -56,7 +67,7 @@ def merge_adapters(model: BiasModel) -> BiasModel:
     try:
         from peft.tuners.tuners_utils import BaseTunerLayer
     except ImportError as error:
-        raise MissingExtraError("adapters", "lora") from error
+        raise MissingExtraError("training adapters", "lora") from error
     for name, module in list(model.encoder.named_modules()):
         if isinstance(module, BaseTunerLayer):
             module.merge()

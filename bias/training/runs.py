@@ -20,6 +20,7 @@ from bias.errors import DataError, UsageError
 from bias.files import ErrorsMode
 from bias.output import atomic_write, refuse_existing
 from bias.training import record as records
+from bias.training.adapters import check_installed
 from bias.training.bases import Base, open_base
 from bias.training.calibration.calibrate import CalibrationReport, calibrate_on
 from bias.training.card import CardTemplate, write_card
@@ -180,6 +181,8 @@ def train(
     scratch = work or output.with_name(f"{output.name}.unfinished")
     if output.resolve() == scratch.resolve():
         raise UsageError(f"{output} cannot be the model folder and the work folder: choose another for --work")
+    if plan.recipe.adapters is not None:
+        check_installed()
     base = _open_base(plan, plan.seeds[0])
     if base.from_model is None:
         rehearse_export(base.model)  # a fault that would else be found after hours

@@ -287,6 +287,9 @@ def _notes(predictions: Predictions, figures: Mapping[str, Figure], groups: int)
         yield f"fewer than {BINS} sentences: the calibration error is not defined"
     if math.isnan(figures["precision"].value):
         yield "the model calls no sentence opinionated: precision is not defined"
+    error = figures["calibration_error"]
+    if error.bounded and not error.low <= error.value <= error.high:
+        yield "the interval of the calibration error lies above it, for drawing sentences anew adds chance to it"
     if groups == 1:
         yield f"all sentences belong to one {predictions.by}: there is nothing to tell intervals from"
     elif groups < FEW_GROUPS:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shlex
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -30,16 +28,11 @@ from bias.cli.data import (
 )
 from bias.cli.options import Debug, Encoding, Errors, TextColumn
 from bias.cli.status import ExitStatus
-from bias.cli.streams import is_watched, note
+from bias.cli.train_view import note_plan, progress, tell
 from bias.errors import UsageError
 
 if TYPE_CHECKING:
     from bias.training.recipe import Recipe
-    from bias.training.runs import Plan
-    from bias.training.trainer import Moment, Watch
-
-FEW = 40
-"""Development sentences below which a calibration can do harm."""
 
 _TRAINING = "Training"
 _PARTS = "What is kept apart"
@@ -272,9 +265,9 @@ def train(
     note_files(plan.files)
     if plan.duplicates is not None:
         note_duplicates(plan.duplicates)
-    _note_plan(plan)
+    note_plan(plan)
     _prepare_torch(threads)
-    with _progress(plan) as watch:
+    with progress(plan) as watch:
         record = runs.train(
             plan,
             output,
@@ -303,7 +296,7 @@ def train(
     given_to_read = [
         part for option, (value, usual) in reading.items() if value != usual for part in (option, str(value))
     ]
-    _tell(record, output, [*plan.divided, *given_to_read])
+    tell(record, output, [*plan.divided, *given_to_read])
     return ExitStatus.DONE
 
 
@@ -334,24 +327,6 @@ def _recipe(
     return recipe
 
 
-def _note_plan(plan: Plan) -> None:
-    """Say what is learned from and what is kept apart, on standard error."""
-    from bias.training.record import counts
-
-    parts = {"training": plan.train, "development": plan.parts.development, "test": plan.parts.test}
-    for name, examples in parts.items():
-        if examples:
-            of = counts(examples)
-            note(f"{name}: {of['sentences']:,} sentences, {of['opinionated']:,} of {of['labelled']:,} opinionated")
-    if 0 < len(plan.parts.development) < FEW:
-        note(
-            f"a development part of {len(plan.parts.development)} sentences is small: threshold and probabilities will "
-            "be rough; label more, or keep more apart by --development"
-        )
-    if not plan.parts.development:
-        note("no development part: trained to the end, and not calibrated (bias calibrate does that)")
-
-
 def _prepare_torch(threads: int | None) -> None:
     import torch
     from transformers.utils import logging
@@ -360,52 +335,3 @@ def _prepare_torch(threads: int | None) -> None:
     logging.disable_progress_bar()
     if threads is not None:
         torch.set_num_threads(threads)
-
-
-@contextmanager
-def _progress(plan: Plan) -> Iterator[Watch]:
-    """Show the steps done and the time left on a terminal, and each evaluation in a line of its own anywhere."""
-    stages = len(plan.recipe.stages)
-
-    def line(moment: Moment) -> None:
-        figures = moment.figures
-        if "eval_macro_f1" in figures:
-            stage = f"stage {moment.stage} of {stages}, " if stages > 1 else ""
-            reached = f"macro-F1 {figures['eval_macro_f1']:.3f}, AUROC {figures['eval_auroc']:.3f}"
-            note(f"{stage}step {moment.step:,} of {moment.steps:,}: development {reached}")
-
-    if not is_watched():
-        yield line
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        BarColumn(),
-        TextColumn("step {task.completed:,.0f} of {task.total:,.0f}{task.fields[loss]}"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
-        task = progress.add_task("training", total=None, visible=False, loss="")
-
-        def show(moment: Moment) -> None:
-            progress.update(task, completed=moment.step, total=moment.steps, visible=True)
-            if "loss" in moment.figures:
-                progress.update(task, loss=f", loss {moment.figures['loss']:.3f}")
-            line(moment)
-
-        yield show
-
-
-def _tell(record: Mapping[str, Any], output: Path, measured: list[str]) -> None:
-    """What came of it, and what to do next, on standard output; `measured` is the data as `bias evaluate` takes it."""
-    if record["spread"]:
-        of = record["spread"]["macro_f1"]
-        print(f"{len(record['seeds'])} seeds: development macro-F1 {of['mean']:.3f}, standard deviation {of['sd']:.3f}")
-    kept = next(run["figures"] for run in record["seeds"] if run["seed"] == record["seed"])
-    if kept:
-        print(f"kept the weights of epoch {kept['epoch']:g}: development macro-F1 {kept['macro_f1']:.3f}")
-    print(f"wrote {output} ({record['seconds'] / 60:.1f} minutes)")
-    if record["parts"]["test"]["sentences"]:
-        print(f"next: bias evaluate {shlex.join([*measured, '--model', str(output), '--compare', 'default'])}")

@@ -64,7 +64,9 @@ def suggest(
             rich_help_panel=_CHOOSING,
         ),
     ] = 5000,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, another choice.", rich_help_panel=_CHOOSING)] = 13,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Another seed, another choice.", rich_help_panel=_CHOOSING)
+    ] = 13,
     prior: Prior = "balanced",
     output_file: Annotated[
         str | None,

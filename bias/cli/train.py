@@ -93,8 +93,8 @@ def train(
         typer.Option(
             min=0,
             metavar="N",
-            help="Stop after so many evaluations without a better macro-F1 on the development part; 0 never stops "
-            "[default: 3].",
+            help="Stop after so many evaluations without a better macro-F1 on the development part; 0 never stops; "
+            "3 by default.",
             rich_help_panel=_TRAINING,
         ),
     ] = None,

@@ -266,7 +266,8 @@ def train(
     if plan.duplicates is not None:
         note_duplicates(plan.duplicates)
     note_plan(plan)
-    _prepare_torch(threads)
+    if threads is not None:
+        _use(threads)
     with progress(plan) as watch:
         record = runs.train(
             plan,
@@ -327,11 +328,7 @@ def _recipe(
     return recipe
 
 
-def _prepare_torch(threads: int | None) -> None:
+def _use(threads: int) -> None:
     import torch
-    from transformers.utils import logging
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    if threads is not None:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads)

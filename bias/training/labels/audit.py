@@ -16,10 +16,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from bias.training.data.examples import Example, article_groups
+from bias.training.data.splits import By
 from bias.training.evaluation.measures import Figure
 from bias.training.labels.leaks import DRAWS, Leak, Shared, find_leaks, find_repeats, find_shared, is_opinionated
 
-By = Literal["article", "outlet"]
 Issue = Literal["label", "conflict", "repeat", "shared"]
 
 FOLDS = 5

@@ -26,9 +26,12 @@ def to_features(examples: Sequence[Example], tokenizer: Tokenizer) -> Dataset:
 def _row(example: Example, encoding: Any) -> dict[str, Any]:
     techniques = dict(example.techniques)
     tokens = [IGNORED] * len(encoding.ids)
-    if example.spans is not None:
+    marks = example.marks
+    if marks is None and example.spans is not None:
+        marks = tuple((start, end, 1.0) for start, end in example.spans)
+    if marks is not None:
         for word, piece in first_pieces(example.text, encoding.offsets):
-            tokens[piece] = float(any(a < word.end() and word.start() < b for a, b in example.spans))
+            tokens[piece] = max((share for a, b, share in marks if a < word.end() and word.start() < b), default=0.0)
     return {
         "input_ids": encoding.ids,
         "sentence_target": _known(example.label),

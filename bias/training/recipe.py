@@ -21,11 +21,13 @@ class Stage:
 
     The heads, which start from nothing, learn `head_rate` times as fast as the encoder. `limits` caps the number of
     examples of a data set (chosen by the seed). With `apart_from`, the other data sets give no sentence that nearly
-    repeats one of the named set, and none of an outlet that it holds, so that splits of that set stay clean, by
-    article and by outlet. With `withhold`, sentences with attributed quotes are learned from twice, the second time
+    repeats one of the named set and, unless `apart_by` is article, none of an outlet that it holds, so that splits of
+    that set stay clean. With `withhold`, sentences with attributed quotes are learned from twice, the second time
     with the quotes withheld, where the label of the outlet's own words is known. `soft_labels` learns from the share of
-    the annotators' votes where it is known (Uma et al. 2021). `class_weights` weighs the two labels as if each were
-    half of the stage.
+    the annotators' votes where it is known (Uma et al. 2021), `soft_words` from the share of annotators that marked a
+    word. `auxiliary` data sets, whose label is something akin to opinion, teach the opinion head alone. `insertions`
+    and `swaps` are shares of the stage's sentences that are learned from once more with a word put in, or with other
+    names (`bias.training.data.augmentation`). `class_weights` weighs the two labels as if each were half of the stage.
     """
 
     data: tuple[str, ...]
@@ -37,8 +39,13 @@ class Stage:
     weight_decay: float = 0.01
     limits: dict[str, int] = field(default_factory=dict)
     apart_from: str | None = None
+    apart_by: By = "outlet"
     withhold: bool = True
     soft_labels: bool = False
+    soft_words: bool = False
+    auxiliary: tuple[str, ...] = ()
+    insertions: float = 0.0
+    swaps: float = 0.0
     class_weights: bool = False
 
 
@@ -99,6 +106,7 @@ class Recipe:
             replace(
                 stage,
                 data=tuple(map(bare, stage.data)),
+                auxiliary=tuple(map(bare, stage.auxiliary)),
                 limits={bare(name): limit for name, limit in stage.limits.items()},
                 apart_from=stage.apart_from and bare(stage.apart_from),
             )
@@ -173,9 +181,10 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def _with_tuple(stage: Any) -> Any:
-    """The stage with its list of data as a tuple; what is no list stays for the check to refuse."""
-    listed = isinstance(stage, dict) and isinstance(stage.get("data", []), list)
-    return {**stage, "data": tuple(stage.get("data", ()))} if listed else stage
+    """The stage with its lists as tuples; what is no list stays for the check to refuse."""
+    if not isinstance(stage, dict):
+        return stage
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in stage.items()}
 
 
 def check(recipe: Recipe, source: str) -> None:
@@ -193,8 +202,11 @@ def check(recipe: Recipe, source: str) -> None:
         _check_values(recipe.adapters, _OF_ADAPTERS, f"{source}: adapters")
     for stage in recipe.stages:
         _check_values(stage, _OF_STAGE, source)
-        if unknown := set(stage.limits) - set(stage.data):
-            raise DataError(f"{source}: limits names {', '.join(sorted(unknown))}, which its stage does not learn from")
+        for name, given in (("limits", set(stage.limits)), ("auxiliary", set(stage.auxiliary))):
+            if unknown := given - set(stage.data):
+                raise DataError(
+                    f"{source}: {name} names {', '.join(sorted(unknown))}, which its stage does not learn from"
+                )
     named = {stage.apart_from for stage in recipe.stages if stage.apart_from}
     if unknown := named - set(recipe.data):
         raise DataError(f"{source}: apart_from names {', '.join(sorted(unknown))}, which no stage learns from")
@@ -248,8 +260,16 @@ _OF_STAGE: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
         lambda value: isinstance(value, dict) and all(_whole(limit, 1) for limit in value.values()),
     ),
     "apart_from": ("the name of a data set", lambda value: value is None or _is_text(value)),
+    "apart_by": (" or ".join(get_args(By)), lambda value: value in get_args(By)),
     "withhold": _BOOL,
     "soft_labels": _BOOL,
+    "soft_words": _BOOL,
+    "auxiliary": (
+        "a list of names of sets",
+        lambda value: isinstance(value, tuple) and all(map(_is_text, value)),
+    ),
+    "insertions": _NOT_BELOW_0,
+    "swaps": _NOT_BELOW_0,
     "class_weights": _BOOL,
 }
 _OF_PARTS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {

@@ -25,9 +25,11 @@ from bias.errors import DataError
 from bias.training.adapters import add_adapters, load_checkpoint, merge_adapters
 from bias.training.calibration.fitting import macro_f1_threshold
 from bias.training.checkpoints import Sealing, latest_whole, read_state
+from bias.training.data.augmentation import augmented
 from bias.training.data.examples import Example, near_duplicates, withhold
 from bias.training.data.readers import with_soft_labels
 from bias.training.data.sources import outlets_of
+from bias.training.data.splits import By
 from bias.training.features import collate, to_features, training_order
 from bias.training.model import BiasModel
 from bias.training.recipe import Recipe, Stage
@@ -66,19 +68,24 @@ def choose(stage: Stage, data: Mapping[str, Sequence[Example]], seed: int) -> li
     kept = data[stage.apart_from] if stage.apart_from else ()
     chosen: list[Example] = []
     for name in stage.data:
-        examples = list(data[name]) if name == stage.apart_from else apart(data[name], kept)
+        examples = list(data[name]) if name == stage.apart_from else apart(data[name], kept, stage.apart_by)
         limit = stage.limits.get(name, len(examples))
         if limit < len(examples):
             examples = random.Random(seed).sample(examples, limit)
         if stage.soft_labels:
             examples = with_soft_labels(examples)
+        if not stage.soft_words:
+            examples = [replace(example, marks=None) for example in examples]
+        if name in stage.auxiliary:
+            examples = [replace(example, label=None, opinion=example.label) for example in examples]
         chosen += [e for example in examples for e in withhold(example)] if stage.withhold else examples
+    chosen += augmented(chosen, stage.insertions, stage.swaps, seed)
     return balanced(chosen) if stage.class_weights else chosen
 
 
-def apart(examples: Sequence[Example], kept: Sequence[Example]) -> list[Example]:
-    """The examples that neither come from an outlet of the kept ones nor nearly repeat one of their sentences."""
-    barred = outlets_of(kept)
+def apart(examples: Sequence[Example], kept: Sequence[Example], by: By = "outlet") -> list[Example]:
+    """The examples that repeat no sentence of the kept ones nearly nor, by outlet, come from an outlet of theirs."""
+    barred = outlets_of(kept) if by == "outlet" else frozenset()
     examples = [example for example in examples if example.outlet not in barred]
     repeated = near_duplicates([example.text for example in examples], [example.text for example in kept])
     return [example for example, again in zip(examples, repeated, strict=True) if not again]
@@ -281,7 +288,8 @@ def make_optimizer(model: BiasModel, stage: Stage) -> AdamW:
                 "weight_decay": stage.weight_decay if decays else 0.0,
             }
             for (in_encoder, decays), parameters in groups.items()
-        ]
+        ],
+        fused=True,  # one pass over the weights: a step on two cores takes a quarter less time
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ from bias.types import Sentence
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedArticle:
-    """An article with two labels a sentence: lexical bias anywhere in it, and lexical bias of the outlet's own."""
+    """An article with two labels a sentence: lexical bias anywhere in it, and lexical bias of the outlet's own.
+
+    `marked` holds (start, end) of the biased words, offsets in the sentence.
+    """
 
     event: str
     outlet: str
@@ -23,6 +27,7 @@ class AnnotatedArticle:
     sentences: tuple[Sentence, ...]
     written: tuple[int, ...]
     outlets_own: tuple[int, ...]
+    marked: tuple[tuple[tuple[int, int], ...], ...]
 
 
 def read_basil(path: Path) -> list[AnnotatedArticle]:
@@ -41,7 +46,7 @@ def read_basil(path: Path) -> list[AnnotatedArticle]:
     for number, line in enumerate(lines, 1):
         try:
             if line.strip():
-                articles.append(_article(json.loads(line)))
+                articles.append(annotated_article(json.loads(line)))
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"{path}:{number}: not an article of BASIL: {error!r}") from error
     if not articles:
@@ -49,7 +54,12 @@ def read_basil(path: Path) -> list[AnnotatedArticle]:
     return articles
 
 
-def _article(row: dict[str, Any]) -> AnnotatedArticle:
+def annotated_article(row: Mapping[str, Any]) -> AnnotatedArticle:
+    """The article in a row of BASIL's form.
+
+    Raises:
+        LookupError, TypeError, ValueError, AttributeError: it is in another form.
+    """
     text = ""
     sentences: list[Sentence] = []
     for paragraph, lines in enumerate(row["article"]["body-paragraphs"]):
@@ -59,11 +69,13 @@ def _article(row: dict[str, Any]) -> AnnotatedArticle:
             sentences.append(Sentence(len(sentences), paragraph, len(text), len(text) + len(line), line))
             text += line
     written, outlets_own = [0] * len(sentences), [0] * len(sentences)
+    marked: list[list[tuple[int, int]]] = [[] for _ in sentences]
     for span in row["annotation"]["phrase-level-annotations"]:
         if span["bias"] == "lex" and span["id"] != "title":
             index = int(span["id"].removeprefix("p"))
             written[index] = 1
             outlets_own[index] |= int(span["quote"] == "no")
+            marked[index].append((span["start"], span["end"]))
     return AnnotatedArticle(
         event=row["event"],
         outlet=row["article"]["source"].casefold(),
@@ -71,4 +83,5 @@ def _article(row: dict[str, Any]) -> AnnotatedArticle:
         sentences=attribute(text, sentences),
         written=tuple(written),
         outlets_own=tuple(outlets_own),
+        marked=tuple(map(tuple, marked)),
     )

@@ -23,7 +23,8 @@ class Example:
 
     `label` and `opinion` run from 0 to 1 and may be soft. `spans` are the loaded words (code-point offsets).
     `outlet_label` is the label of the outlet's own words where someone gave one. `votes` is (annotators who called it
-    opinionated, annotators). `group` is the article. `place` is where it was read ("mine.csv:12").
+    opinionated, annotators). `marks` are (start, end, share of the annotators that marked it), where that is known.
+    `group` is the article. `place` is where it was read ("mine.csv:12").
     """
 
     text: str
@@ -34,6 +35,7 @@ class Example:
     opinion: float | None = None
     techniques: tuple[tuple[Category, float], ...] = ()
     votes: tuple[int, int] | None = None
+    marks: tuple[tuple[int, int, float], ...] | None = None
     group: str = ""
     outlet: str = ""
     leaning: str = ""
@@ -67,6 +69,7 @@ def withhold(example: Example) -> tuple[Example, ...]:
         spans=() if label == 0 else _shift(outside, sentence.withheld) if outside else None,
         opinion=None,
         techniques=(),
+        marks=None,
     )
     return (example, second)
 

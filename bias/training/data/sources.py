@@ -8,6 +8,8 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -16,6 +18,7 @@ from typing import Any
 
 from bias.errors import DataError
 from bias.tables import iter_rows
+from bias.training.data.basil import annotated_article
 from bias.training.data.cells import vote_counts
 from bias.training.data.examples import Example, Offsets, find_words
 from bias.training.data.hub import hub_rows
@@ -92,11 +95,35 @@ def _babe(rows: Iterable[Mapping[str, Any]]) -> Iterator[Example]:
             spans=spans,
             opinion=OPINION.get(row.get("label_opinion") or ""),
             votes=vote_counts(row.get("votes_biased"), row.get("votes")),
+            marks=_marks(row, spans),
             group=row.get("news_link") or "",
             outlet=outlet_name(row.get("outlet")),
             leaning=row.get("leaning") or row.get("type") or "",
             topic=row.get("topic") or "",
         )
+
+
+def _marks(row: Mapping[str, Any], spans: Offsets | None) -> tuple[tuple[int, int, float], ...] | None:
+    """How many of the annotators marked each word, evened with what the authors kept; None where nobody is known.
+
+    An annotator who called the sentence unbiased marked nothing.
+    """
+    votes = vote_counts(row.get("votes_biased"), row.get("votes"))
+    if votes is None:
+        return None
+    kept = spans or ()
+    counted: Counter[tuple[int, int]] = Counter()
+    for entry in _list(row.get("annotator_words")):
+        phrases = [phrase.strip() for phrase in re.split("[,;]", entry)]
+        for start, end in find_words(row["text"], phrases):
+            counted.update(
+                (start + word.start(), start + word.end()) for word in re.finditer(r"\S+", row["text"][start:end])
+            )
+    counted.update(dict.fromkeys(kept, 0))
+    return tuple(
+        (*offsets, (min(1.0, count / votes[1]) + any(a < offsets[1] and offsets[0] < b for a, b in kept)) / 2)
+        for offsets, count in sorted(counted.items())
+    )
 
 
 def _list(value: Any) -> list[str]:
@@ -118,6 +145,22 @@ def _anno_lexical(rows: Iterable[Mapping[str, Any]]) -> Iterator[Example]:
 def read_anno_lexical(path: Path) -> list[Example]:
     """Anno-Lexical (Horych et al. 2025): a majority of three language models' labels for sentences of the news."""
     return list(_anno_lexical(_rows(path)))
+
+
+def _basil(rows: Iterable[Mapping[str, Any]]) -> Iterator[Example]:
+    for article in map(annotated_article, rows):
+        for sentence, written, own, marked in zip(
+            article.sentences, article.written, article.outlets_own, article.marked, strict=True
+        ):
+            yield Example(
+                text=sentence.text,
+                source="basil",
+                label=float(written),
+                outlet_label=float(own),
+                spans=marked,
+                group=f"event {article.event}",
+                outlet=outlet_name(article.outlet),
+            )
 
 
 def _semeval(rows: Iterable[Mapping[str, Any]]) -> Iterator[Example]:
@@ -197,6 +240,7 @@ SOURCES: dict[str, Source] = {
     "mpqa": Source("mpqa.parquet", _labelled("mpqa"), "the site of the MPQA opinion corpus", "research"),
     "subj": Source("subj.parquet", _labelled("subj"), f"SetFit/subj {_ON_HUB}", "research", ("SetFit/subj", "train")),
     "cw-hard": Source("cw_hard.parquet", _labelled("cw-hard"), "CW-Hard (Hube and Fetahu 2019)", "CC BY-SA"),
+    "basil": Source("basil_dev.jsonl", _basil, "`launchnlp/BASIL` on the Hugging Face hub", "research"),
     "own": Source("", lambda _: iter(read_own()), "bias/training/sentences in this project", "Apache-2.0"),
 }
 

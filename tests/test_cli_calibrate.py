@@ -20,7 +20,8 @@ from bias.modelfolder import open_model
 from bias.training.calibration import recalibrate as module
 from bias.training.calibration.calibrate import NEWS_SHARE, RECORD
 from bias.training.calibration.recalibrate import Material, recalibrate, refuse_packaged
-from bias.training.calibration.reference import FEWEST_PAGES, read_pages
+from bias.training.calibration.reference import FEWEST_PAGES
+from bias.training.data.pages import read_pages
 from bias.training.data.splits import Split, read_seen, write_seen
 
 

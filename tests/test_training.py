@@ -24,9 +24,10 @@ from bias.training.calibration.fitting import (
     log_odds_of,
     macro_f1_threshold,
 )
-from bias.training.calibration.reference import Page, clean, quantiles, sample
+from bias.training.calibration.reference import quantiles, sample
 from bias.training.data.basil import read_basil
 from bias.training.data.examples import Example, article_groups, find_words, near_duplicates, withhold
+from bias.training.data.pages import Page, clean
 from bias.training.data.sources import outlet_name, read_babe, read_own, read_source
 from bias.training.evaluation.measures import calibration_error, cluster_draws, evaluate, f1_of_counts, word_counts
 from bias.training.features import collate, to_features

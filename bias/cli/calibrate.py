@@ -30,7 +30,7 @@ from bias.errors import UsageError
 
 if TYPE_CHECKING:
     from bias.training.calibration.recalibrate import Material, Outcome
-    from bias.training.calibration.reference import Page
+    from bias.training.data.pages import Page
 
 CardTemplateFile = Annotated[
     Path | None,
@@ -140,10 +140,10 @@ def calibrate(
         from bias.modelfolder import model_folder
         from bias.output import refuse_existing
         from bias.training.calibration.recalibrate import Material, recalibrate, refuse_packaged
-        from bias.training.calibration.reference import read_pages
         from bias.training.calibration.thresholds import parse_rule
         from bias.training.card import read_template
         from bias.training.data.basil import read_basil
+        from bias.training.data.pages import read_pages
         from bias.training.data.splits import remove_duplicates
 
     # What can go wrong in a moment is found out before what takes minutes.

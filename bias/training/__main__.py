@@ -18,6 +18,7 @@ from bias.training.card import save_figures, write_card, write_metrics
 from bias.training.checklist import running as checklist
 from bias.training.data.basil import read_basil
 from bias.training.data.examples import Example
+from bias.training.data.pages import Page, read_pages
 from bias.training.data.sources import SOURCES, read_source
 from bias.training.data.splits import By
 from bias.training.folder import update_manifest
@@ -84,13 +85,13 @@ def reference(
 ) -> None:
     """Score a sample of the reference corpus and store its percentiles with the model."""
     found = corpus.make_reference(
-        Detector(model), corpus.read_pages(data / "news_articles.parquet"), REFERENCE, each=each, watch=_with_bar
+        Detector(model), read_pages(data / "news_articles.parquet"), REFERENCE, each=each, watch=_with_bar
     )
     update_manifest(model, reference=found)
     typer.echo(found["corpus"])
 
 
-def _with_bar(pages: Iterable[corpus.Page]) -> Iterator[corpus.Page]:
+def _with_bar(pages: Iterable[Page]) -> Iterator[Page]:
     with typer.progressbar(list(pages), label="scoring") as bar:
         yield from bar
 

@@ -38,11 +38,12 @@ from bias.training.calibration.calibrate import (
     read_development,
 )
 from bias.training.calibration.newsmap import cross_fitted_news, fit_news, read_news
-from bias.training.calibration.reference import Page, make_reference
+from bias.training.calibration.reference import make_reference
 from bias.training.calibration.thresholds import parse_rule
 from bias.training.card import CardTemplate, write_card
 from bias.training.data.basil import AnnotatedArticle
 from bias.training.data.examples import Example
+from bias.training.data.pages import Page
 from bias.training.data.readers import DataFile
 from bias.training.data.splits import SEEN, fingerprint, read_seen, unseen
 from bias.training.folder import CONFIG, new_model_folder, plain, update_manifest

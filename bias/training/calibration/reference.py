@@ -2,109 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bias.calibration import PRIORS
 from bias.detector import Detector
-from bias.errors import ColumnError, DataError, InputError
-from bias.files import MAX_BYTES
+from bias.errors import DataError
 from bias.modelfolder import ModelFolder
 from bias.quotation import attribute
-from bias.reading import ReadFailure, read_all
 from bias.scoring import make_report
 from bias.segmentation import segment
-from bias.tables import Row, iter_rows
+from bias.training.data.pages import FEWEST_WORDS, SECTIONS, Page, clean
 from bias.types import Article, QuotesMode
 
-SECTIONS = ("news", "opinion")
 FEWEST_PAGES = 20
 """Pages of each section that percentiles ask for: fewer tell a rank to no better than five percent."""
 
-FEWEST_WORDS = 100
-"""Words that a page has at least."""
-
 MODES: tuple[QuotesMode, ...] = ("separate", "include")
-
-_OPINION = re.compile(
-    r"\b(?:opinion|editorial|column|op-ed|commentary|perspective|analysis|guest|letters?|review|blog)\b", re.IGNORECASE
-)
-_WRITER_FIRST = re.compile(r"^[A-Z][A-Z'’-]+(?: (?:&|and) [A-Z'’-]+)?:\s")
-_FURNITURE = re.compile(
-    r"^(?:sign up|subscribe|click here|read more|related:|advertisement|copyright|©|all rights reserved|"
-    r"get the .{0,40}newsletter|follow .{0,60} on (?:twitter|facebook)|this story has been|share this|photo:|image:)",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """An article of a reference corpus."""
-
-    text: str
-    title: str
-    source: str
-    section: str
-    leaning: str
-    outlet: str = ""
-
-
-def read_pages(path: Path, *, encoding: str = "utf-8", max_bytes: int = MAX_BYTES) -> list[Page]:
-    """The pages of a table with the columns `text` and `section`, or of a folder with the folders news/ and opinion/.
-
-    A table may have `title`, `source`, `leaning` and `outlet` too. A folder's files are text, Markdown, HTML, or tables
-    of articles.
-
-    Raises:
-        InputError: a page or the table cannot be read.
-        DataError: a section is neither news nor opinion, or a folder is missing; the message names it.
-    """
-    if not path.is_dir():
-        return [_row_page(path, number, row) for number, row in iter_rows(path, encoding=encoding, max_bytes=max_bytes)]
-    missing = [section for section in SECTIONS if not (path / section).is_dir()]
-    if missing:
-        raise DataError(f"{path}: no folder {' and no folder '.join(missing)}; pages lie in news/ and opinion/")
-    pages = []
-    for section in SECTIONS:
-        for read in read_all([path / section], encoding=encoding, max_bytes=max_bytes):
-            if isinstance(read, ReadFailure):
-                raise InputError(f"{read.source}: {read.error}") from read.error
-            pages.append(Page(read.text, read.title or "", "", section, ""))
-    return pages
-
-
-def _row_page(path: Path, number: int, row: Row) -> Page:
-    for name in ("text", "section"):
-        if name not in row:
-            raise ColumnError(f"{path}: no column {name!r}, only {', '.join(row)}: a reference has text and section")
-    section = str(row["section"] or "").strip().casefold()
-    if section not in SECTIONS:
-        raise DataError(f"{path}:{number}: section is news or opinion, not {row['section']!r}")
-    optional = {name: str(row.get(name) or "") for name in ("title", "source", "leaning", "outlet")}
-    return Page(text=str(row["text"] or ""), section=section, **optional)
-
-
-def clean(pages: Iterable[Page]) -> list[Page]:
-    """Pages fit to compare with: furniture lines dropped, news pages that are marked as opinion left out.
-
-    The section of such corpora comes from the address alone, so columns pass as news; a title that names its writer or
-    the genre, or a guest writer as source, gives them away.
-    """
-    kept = []
-    for page in pages:
-        opinion_mark = _OPINION.search(f"{page.title[:40]} {page.source} {page.text[:60]}")
-        if page.section == "news" and (opinion_mark or _WRITER_FIRST.match(page.title)):
-            continue
-        lines = [line for line in page.text.splitlines() if not _FURNITURE.match(line.strip())]
-        text = "\n".join(lines)
-        if len(text.split()) >= FEWEST_WORDS:
-            kept.append(Page(text, page.title, page.source, page.section, page.leaning, page.outlet))
-    return kept
 
 
 def sample(pages: Sequence[Page], each: int, seed: int) -> list[Page]:

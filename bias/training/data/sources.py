@@ -22,6 +22,7 @@ from bias.training.data.basil import annotated_article
 from bias.training.data.cells import vote_counts
 from bias.training.data.examples import Example, Offsets, find_words
 from bias.training.data.hub import hub_rows
+from bias.training.data.pages import page_examples
 from bias.types import Category
 
 OUTLET_ALIASES = {
@@ -240,6 +241,7 @@ SOURCES: dict[str, Source] = {
     "mpqa": Source("mpqa.parquet", _labelled("mpqa"), "the site of the MPQA opinion corpus", "research"),
     "subj": Source("subj.parquet", _labelled("subj"), f"SetFit/subj {_ON_HUB}", "research", ("SetFit/subj", "train")),
     "cw-hard": Source("cw_hard.parquet", _labelled("cw-hard"), "CW-Hard (Hube and Fetahu 2019)", "CC BY-SA"),
+    "pages": Source("news_articles.parquet", page_examples, "`ramybaly/Article-Bias-Prediction` on GitHub", "research"),
     "basil": Source("basil_dev.jsonl", _basil, "`launchnlp/BASIL` on the Hugging Face hub", "research"),
     "own": Source("", lambda _: iter(read_own()), "bias/training/sentences in this project", "Apache-2.0"),
 }

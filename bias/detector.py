@@ -94,7 +94,7 @@ def _prediction(sentence: Sentence, written: Encoded, withheld: Encoded | None) 
 
 def _reading(encoded: Encoded, words: Iterable[WordScore]) -> Reading:
     techniques = dict(zip(CATEGORIES, encoded.technique, strict=True))
-    return Reading(encoded.sentence, tuple(words), techniques)
+    return Reading(encoded.sentence, tuple(words), encoded.opinion, techniques)
 
 
 def _moved(sentence: Sentence, withheld: Encoded) -> Iterator[WordScore]:

@@ -26,5 +26,6 @@ def evidence(reading: Reading, hits: Sequence[Hit]) -> Mapping[str, float]:
         "sentence": reading.logit,
         "word": strongest[-1],
         "second_word": strongest[-2],
+        "opinion": reading.opinion,
         "terms": float(sum(1 for hit in hits if hit.start in starts)),
     }

@@ -106,10 +106,11 @@ class WordScore:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the model says of one text of a sentence: raw logits of the sentence, word and technique heads."""
+    """What the model says of one text of a sentence: raw logits of the sentence, word, opinion and technique heads."""
 
     logit: float
     words: tuple[WordScore, ...] = ()
+    opinion: float = 0.0
     techniques: Mapping[Category, float] = field(default_factory=dict)
 
 

@@ -56,10 +56,10 @@ def predict(
             for m in WORD.finditer(sentence.text)
         )
         techniques: dict[Category, float] = {"doubt": 1.0, "loaded_language": 2.0}
-        written = outlet = Reading(logit(sentence.text), words, techniques)
+        written = outlet = Reading(logit(sentence.text), words, techniques=techniques)
         if sentence.withheld:
             own = tuple(w for w in words if not any(a <= w.start and w.end <= b for a, b in sentence.withheld))
-            outlet = Reading(logit(sentence.outlet_text), own, techniques)
+            outlet = Reading(logit(sentence.outlet_text), own, techniques=techniques)
         predictions.append(Prediction(sentence, written, outlet if sentence.counted else None))
     return predictions
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from bias.lexicon import Hit
 from bias.types import Reading
 
-FEATURES = ("sentence", "word", "second_word", "terms")
-"""Names of the features: logits of the sentence and of its two most loaded words, number of the lexicon's terms.
+FEATURES = ("sentence", "opinion", "word", "second_word", "terms")
+"""Names of the features: logits of the sentence, of the opinion head and of the two most loaded words, number of the
+lexicon's terms.
 
 The length of the sentence would tell annotators' habits too, but then columns, whose sentences are short, score lower
 than the news.
@@ -24,8 +25,8 @@ def evidence(reading: Reading, hits: Sequence[Hit]) -> Mapping[str, float]:
     starts = {word.start for word in reading.words}
     return {
         "sentence": reading.logit,
+        "opinion": reading.opinion,
         "word": strongest[-1],
         "second_word": strongest[-2],
-        "opinion": reading.opinion,
         "terms": float(sum(1 for hit in hits if hit.start in starts)),
     }

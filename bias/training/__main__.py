@@ -26,7 +26,7 @@ from bias.training.model import BiasModel
 from bias.training.recipe import Recipe, read_recipe
 from bias.training.shipped import figures as measures
 from bias.training.shipped import floors as gate
-from bias.training.shipped.folds import cross_validate, read_out_of_fold
+from bias.training.shipped.folds import apart_by_outlet, cross_validate, read_out_of_fold, train_shared
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -57,12 +57,22 @@ def folds(
     by: Annotated[str, typer.Option(help="Split by article (five folds) or by outlet (two).")] = "article",
     recipe: RecipeFile = DEFAULT_RECIPE,
     work: Work = DEFAULT_WORK,
+    base: Annotated[str | None, typer.Option(help="Encoder folder; as the recipe has it if not given.")] = None,
     jobs: Annotated[int, typer.Option(help="Folds trained at once.")] = 2,
 ) -> None:
-    """Train and predict fold by fold, from the first stage that `bias train --work` left in the work folder."""
-    plan = read_recipe(recipe)
+    """Train and predict fold by fold.
+
+    The stages before the first that learns from BABE are shared. By article they are those that `bias train --work`
+    left in the work folder; by outlet they are trained anew, without the outlets of BABE.
+    """
     key: By = "outlet" if by == "outlet" else "article"
-    path = cross_validate(plan, _load(plan, data), _trained(work, plan, 1), key, work / "folds", jobs)
+    plan = read_recipe(recipe)
+    shared = _trained(work, plan, 1).parent
+    if key == "outlet":
+        plan, shared = apart_by_outlet(plan), work / "folds" / "shared-by-outlet"
+    loaded = _load(plan, data)
+    trained = train_shared(plan, loaded, base or plan.base, shared)
+    path = cross_validate(plan, loaded, trained, key, work / "folds", jobs)
     typer.echo(f"wrote {path}")
 
 
@@ -102,18 +112,15 @@ def figures(
 ) -> None:
     """Figures of the method and the baselines on out-of-fold predictions, with 95 % intervals."""
     rows = read_out_of_fold(work / "folds" / f"{by}.jsonl")
-    babe = [row for row in rows if row.example.source == "babe"]
-    own = [row for row in rows if row.example.source == "own"]
     _report(
         work,
         by,
         {
-            "sentences": len(babe),
-            "methods": {name: measures.sentence_figures(babe, name) for name in measures.METHODS},
-            "macro_f1_over_tfidf": measures.difference(babe, "newsbias", "tfidf"),
-            "words": measures.word_figures(babe),
-            "sides": measures.slices(babe),
-            "own": measures.own_figures(own, babe),
+            "sentences": len(rows),
+            "methods": {name: measures.sentence_figures(rows, name) for name in measures.METHODS},
+            "macro_f1_over_tfidf": measures.difference(rows, "newsbias", "tfidf"),
+            "words": measures.word_figures(rows),
+            "sides": measures.slices(rows),
         },
     )
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
+from scipy.special import expit
 from sklearn.model_selection import StratifiedGroupKFold
 
 from bias.calibration import PRIORS, LogisticMap, PriorMap
@@ -23,9 +24,11 @@ from bias.training.calibration.fitting import (
     as_map,
     development_curve,
     fit_intercept,
-    fit_platt,
+    fit_logistic,
     fit_scaling,
+    log_odds_of,
     macro_f1_threshold,
+    with_own_intercept,
 )
 from bias.training.calibration.thresholds import choose_threshold, parse_rule
 from bias.training.calibration.wordmaps import FEWEST_WORDS, Read, fit_spans, fit_spans_if_known
@@ -35,6 +38,12 @@ from bias.training.folder import UNCALIBRATED, plain, update_manifest
 
 Method = Literal["platt", "temperature"]
 METHODS: tuple[Method, ...] = ("platt", "temperature")
+
+BALANCED = ("sentence", "opinion", "word", "second_word")
+"""The features of `balanced` (`bias.evidence.FEATURES`) where a whole cross-validation fits it.
+
+Not the lexicon's terms, which were chosen with the same sentences in view.
+"""
 
 FEWEST = 40
 """Sentences of each label that a map of their own asks for; with fewer, the map of the sentences as written serves."""
@@ -259,21 +268,36 @@ def _quality(labels: Array, probabilities: Array, groups: Sequence[str]) -> Qual
     return Quality(of(lambda y, p: float(np.mean((y - p) ** 2))), of(calibration_error))
 
 
-def fit_balanced(rows: Sequence[Read]) -> dict[str, Any]:
+class ReadWhole(Read, Protocol):
+    """A `Read` with all evidence for the sentence as written, and with its quotes withheld where it has any."""
+
+    @property
+    def written(self) -> Mapping[str, float]:
+        """Features by name (`bias.evidence`)."""
+
+    @property
+    def outlet(self) -> Mapping[str, float] | None:
+        """The same of the sentence with its quotes withheld; None where that is not read."""
+
+
+def fit_balanced(rows: Sequence[ReadWhole]) -> dict[str, Any]:
     """`balanced`, its thresholds, the development curve, the token map and the thresholds of the spans, out of fold."""
-    babe = [row for row in rows if row.example.source == "babe"]
-    logits = np.array([row.logit for row in babe])
-    labels = np.array([row.example.label for row in babe])
-    written = fit_platt(logits, labels, share=0.5)
-    threshold = macro_f1_threshold(apply_platt(written, logits), labels)
+    labels = np.array([row.example.label for row in rows])
+    written = fit_logistic([row.written for row in rows], labels, BALANCED, share=0.5)
+    log_odds = log_odds_of(written, [row.written for row in rows])
+    threshold = macro_f1_threshold(expit(log_odds), labels)
+    known = [(row.outlet, withhold(row.example)[1:]) for row in rows]
+    pairs = [(outlet, second[0].label) for outlet, second in known if outlet is not None and second]
+    own = np.array([label for _, label in pairs])
+    fits = min((own < 0.5).sum(), (own >= 0.5).sum()) >= FEWEST
     return {
         "balanced": {
-            "written": as_map(written),
-            "withheld": as_map(_fit_withheld(rows, written)),
+            "written": written,
+            "withheld": with_own_intercept(written, [outlet for outlet, _ in pairs], own) if fits else written,
             "thresholds": {"separate": threshold, "include": threshold},
         },
-        "curve": development_curve(written["slope"] * logits + written["intercept"], labels),
-        **fit_spans(babe),
+        "curve": development_curve(log_odds, labels),
+        **fit_spans(rows),
     }
 
 

@@ -33,11 +33,15 @@ def fit_platt(logits: Array, labels: Array, share: float | None = None) -> dict[
         labels: shape (n,), 0 or 1.
         share: weight the two classes as if this share of the sentences were 1; None leaves them as they are.
     """
-    weights = np.ones(len(labels))
-    if share is not None:
-        weights = np.where(labels == 1, share / labels.mean(), (1 - share) / (1 - labels.mean()))
-    fitted = LogisticRegression(C=WEAK).fit(logits[:, None], labels, sample_weight=weights)
+    fitted = LogisticRegression(C=WEAK).fit(logits[:, None], labels, sample_weight=_class_weights(labels, share))
     return {"slope": float(fitted.coef_[0, 0]), "intercept": float(fitted.intercept_[0])}
+
+
+def _class_weights(labels: Array, share: float | None) -> Array:
+    if share is None:
+        return np.ones(len(labels))
+    mass: Array = np.where(labels == 1, share / labels.mean(), (1 - share) / (1 - labels.mean()))
+    return mass
 
 
 def fit_scaling(logits: Array, labels: Array, share: float | None = None, intercept: bool = True) -> dict[str, float]:
@@ -88,12 +92,19 @@ def as_map(platt: dict[str, float]) -> dict[str, Any]:
     return {"weights": {"sentence": platt["slope"]}, "intercept": platt["intercept"]}
 
 
-def fit_logistic(rows: Sequence[Mapping[str, float]], labels: Array, names: Sequence[str]) -> dict[str, Any]:
+def fit_logistic(
+    rows: Sequence[Mapping[str, float]], labels: Array, names: Sequence[str], share: float | None = None
+) -> dict[str, Any]:
     """A map of named features: logistic regression with a ridge on standardised values and no negative weight.
 
     Without the bound, features that say nearly the same get weights of opposite signs, and more loading could lower a
     probability.
+
+    Args:
+        labels: shape (rows,), 0 or 1.
+        share: weight the two classes as if this share of the rows were 1; None leaves them as they are.
     """
+    mass = _class_weights(labels, share)
     values = np.array([[row[name] for name in names] for row in rows])
     centre, scale = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-9)
     design = np.hstack([(values - centre) / scale, np.ones((len(values), 1))])
@@ -101,14 +112,20 @@ def fit_logistic(rows: Sequence[Mapping[str, float]], labels: Array, names: Sequ
 
     def loss(weights: Array) -> tuple[float, Array]:
         log_odds = design @ weights
-        value = np.logaddexp(0, log_odds).sum() - labels @ log_odds + 0.5 * penalty @ weights**2
-        return float(value), design.T @ (expit(log_odds) - labels) + penalty * weights
+        value = mass @ np.logaddexp(0, log_odds) - (mass * labels) @ log_odds + 0.5 * penalty @ weights**2
+        return float(value), design.T @ (mass * (expit(log_odds) - labels)) + penalty * weights
 
     bounds = [(0.0, None)] * len(names) + [(None, None)]
     found = minimize(loss, np.zeros(len(names) + 1), jac=True, bounds=bounds, method="L-BFGS-B").x
     weights = found[:-1] / scale
     kept = {name: round(float(weight), 5) for name, weight in zip(names, weights, strict=True) if weight > 0}
     return {"weights": kept, "intercept": float(found[-1] - weights @ centre)}
+
+
+def with_own_intercept(fitted: Mapping[str, Any], rows: Sequence[Mapping[str, float]], labels: Array) -> dict[str, Any]:
+    """The map with the intercept that other rows ask for, where they are too few to fit its weights."""
+    log_odds = log_odds_of({**fitted, "intercept": 0.0}, rows)
+    return {**fitted, "intercept": fit_intercept(log_odds, labels, slope=1.0)["intercept"]}
 
 
 def log_odds_of(fitted: Mapping[str, Any], rows: Sequence[Mapping[str, float]]) -> Array:

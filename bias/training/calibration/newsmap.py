@@ -13,7 +13,7 @@ from sklearn.model_selection import GroupKFold
 from bias.detector import Detector
 from bias.evidence import FEATURES, evidence
 from bias.scoring import find_terms, prediction_interval
-from bias.training.calibration.fitting import expected_f1_threshold, fit_intercept, fit_logistic, log_odds_of
+from bias.training.calibration.fitting import expected_f1_threshold, fit_logistic, log_odds_of, with_own_intercept
 from bias.training.data.basil import AnnotatedArticle
 from bias.training.evaluation.measures import Array, evaluate
 from bias.types import Prediction
@@ -59,9 +59,7 @@ def _fit_news_maps(rows: Sequence[NewsRow]) -> dict[str, dict[str, Any]]:
     own = np.array([row.outlets_own for row in mixed])
     if not own.any():  # no intercept would be low enough
         return {"written": written, "withheld": written}
-    log_odds = log_odds_of({**written, "intercept": 0.0}, _evidence(mixed, "outlet"))
-    shift = fit_intercept(log_odds, own, slope=1.0)
-    return {"written": written, "withheld": {**written, "intercept": shift["intercept"]}}
+    return {"written": written, "withheld": with_own_intercept(written, _evidence(mixed, "outlet"), own)}
 
 
 def _evidence(rows: Sequence[NewsRow], which: Literal["written", "outlet"]) -> list[Mapping[str, float]]:

@@ -16,7 +16,8 @@ from tokenizers import Tokenizer
 from bias.detector import Detector
 from bias.encoder import OnnxEncoder
 from bias.modelfolder import TOKENIZER, WEIGHTS
-from bias.training.calibration.fitting import apply_platt, fit_platt, macro_f1_threshold
+from bias.training.calibration.calibrate import BALANCED
+from bias.training.calibration.fitting import fit_logistic, log_odds_of, macro_f1_threshold
 from bias.training.calibration.newsmap import cross_fitted_news, read_news
 from bias.training.calibration.wordmaps import fit_spans, marked_words, word_probabilities
 from bias.training.data.basil import AnnotatedArticle
@@ -37,12 +38,12 @@ from bias.training.export import Precision, export_fp32, quantisation_change, qu
 from bias.training.model import BiasModel
 from bias.training.shipped.folds import OutOfFold
 
-METHODS: Mapping[str, Callable[[OutOfFold], float]] = {
-    "newsbias": lambda row: row.logit,
-    "tfidf": lambda row: float(logit(np.clip(row.tfidf, 1e-6, 1 - 1e-6))),
-    "lexicon": lambda row: float(logit(np.clip(row.lexicon, 1e-6, 1 - 1e-6))),
+METHODS: Mapping[str, tuple[Callable[[OutOfFold], Mapping[str, float]], Sequence[str]]] = {
+    "newsbias": (lambda row: row.written, BALANCED),
+    "tfidf": (lambda row: {"sentence": float(logit(np.clip(row.tfidf, 1e-6, 1 - 1e-6)))}, ("sentence",)),
+    "lexicon": (lambda row: {"sentence": float(logit(np.clip(row.lexicon, 1e-6, 1 - 1e-6)))}, ("sentence",)),
 }
-"""The score of each method as a logit."""
+"""The evidence that each method gives, and the names in it that its map weighs."""
 
 REPORTED = ("macro_f1", "mcc", "auroc", "average_precision", "brier", "log_loss", "calibration_error")
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8", "int8-static")
@@ -68,15 +69,18 @@ class Scored:
 
 def cross_fit(rows: Sequence[OutOfFold], method: str) -> Scored:
     """Probabilities under the balanced prior, each fold calibrated on the others."""
-    logits = np.array([METHODS[method](row) for row in rows])
+    features, names = METHODS[method]
+    evidence = [features(row) for row in rows]
     labels = np.array([int(row.example.label or 0) for row in rows])
     folds = np.array([row.fold for row in rows])
     probabilities, thresholds = np.zeros(len(rows)), np.zeros(len(rows))
     for fold in np.unique(folds):
         others = folds != fold
-        platt = fit_platt(logits[others], labels[others], share=0.5)
-        probabilities[~others] = apply_platt(platt, logits[~others])
-        thresholds[~others] = macro_f1_threshold(apply_platt(platt, logits[others]), labels[others])
+        known = [found for found, other in zip(evidence, others, strict=True) if other]
+        fitted = fit_logistic(known, labels[others], names, share=0.5)
+        fold_probabilities = expit(log_odds_of(fitted, evidence))
+        probabilities[~others] = fold_probabilities[~others]
+        thresholds[~others] = macro_f1_threshold(fold_probabilities[others], labels[others])
     return Scored(labels, probabilities, thresholds, tuple(row.group for row in rows))
 
 
@@ -127,23 +131,6 @@ def slices(rows: Sequence[OutOfFold]) -> dict[str, Figure]:
     scored = cross_fit(rows, "newsbias")
     sides = [side_of(row.example.leaning) for row in rows]
     return by_side(scored.labels, scored.flags, sides, Resampling.of(scored.groups))
-
-
-def own_figures(rows: Sequence[OutOfFold], babe: Sequence[OutOfFold]) -> dict[str, float]:
-    """The share flagged of each kind of our own sentences, out of fold, by the outlet's own words.
-
-    Map and threshold come from BABE's rows.
-    """
-    logits = np.array([row.logit for row in babe])
-    labels = np.array([row.example.label for row in babe])
-    platt = fit_platt(logits, labels, share=0.5)
-    threshold = macro_f1_threshold(apply_platt(platt, logits), labels)
-    flagged: dict[str, list[bool]] = {}
-    for row in rows:
-        outlet = -20.0 if row.outlet_logit is None else row.outlet_logit
-        hit = bool(apply_platt(platt, np.array(outlet)) >= threshold)
-        flagged.setdefault(row.example.topic, []).append(hit)
-    return {kind: float(np.mean(hits)) for kind, hits in sorted(flagged.items())}
 
 
 def seed_figures(

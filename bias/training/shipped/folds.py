@@ -14,18 +14,23 @@ import numpy as np
 import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from tokenizers import Tokenizer
+from transformers import set_seed
 
 from bias.detector import Detector
+from bias.evidence import evidence
 from bias.lexicon import default_lexicon
+from bias.scoring import find_terms
+from bias.training.bases import open_base
 from bias.training.data.examples import Example, article_groups, as_sentence
 from bias.training.data.splits import By
 from bias.training.folder import write_folder
 from bias.training.model import BiasModel
 from bias.training.recipe import Recipe
 from bias.training.trainer import choose, run_stages
+from bias.types import Prediction
 
 FOLDS: Mapping[By, int] = {"article": 5, "outlet": 2}
 
@@ -36,43 +41,72 @@ Data = Mapping[str, Sequence[Example]]
 class OutOfFold:
     """What models that never saw its article (or outlet) say of an example.
 
-    `words` holds (start, end, logit). `tfidf` and `lexicon` are the baselines' probabilities.
+    `written` is the evidence for the sentence as written, `outlet` with its quotes withheld, None where that is not
+    read. `words` holds (start, end, logit). `tfidf` and `lexicon` are the baselines' probabilities.
     """
 
     example: Example
     group: str
     fold: int
-    logit: float
-    outlet_logit: float | None
+    written: Mapping[str, float]
+    outlet: Mapping[str, float] | None
     words: tuple[tuple[int, int, float], ...]
     tfidf: float
     lexicon: float
 
+    @property
+    def logit(self) -> float:
+        """Of the sentence as written."""
+        return self.written["sentence"]
 
-def split(data: Data, by: By, seed: int) -> Iterator[tuple[Data, Data]]:
-    """(training, held-out) data of each fold: BABE by article or outlet, our own sentences by pair."""
-    babe, own = list(data["babe"]), list(data["own"])
+    @property
+    def outlet_logit(self) -> float | None:
+        """Of the sentence with its quotes withheld; None where that is not read."""
+        return None if self.outlet is None else self.outlet["sentence"]
+
+
+def shared_stages(recipe: Recipe) -> int:
+    """How many stages come before the first that learns from BABE: they are the same for every fold."""
+    return next(number for number, stage in enumerate(recipe.stages) if "babe" in stage.data)
+
+
+def apart_by_outlet(recipe: Recipe) -> Recipe:
+    """The recipe whose stages leave out every outlet of the set that they are kept apart from."""
+    return replace(recipe, stages=tuple(replace(stage, apart_by="outlet") for stage in recipe.stages))
+
+
+def train_shared(recipe: Recipe, data: Data, base: str, folder: Path) -> Path:
+    """Train the stages that every fold shares, or take them as a run left them in the folder; where the last one is."""
+    count = shared_stages(recipe)
+    trained = folder / f"stage-{count}"
+    if not trained.is_dir():
+        set_seed(recipe.seed)
+        opened = open_base(base, recipe.losses, recipe.dropout, recipe.max_tokens)
+        run_stages(replace(recipe, stages=recipe.stages[:count]), opened.model, opened.tokenizer, data, folder)
+    return trained
+
+
+def split(data: Data, by: By, seed: int) -> Iterator[tuple[Data, Sequence[Example]]]:
+    """(training data, held-out sentences of BABE) of each fold, by article or outlet."""
+    babe = list(data["babe"])
     groups = article_groups(babe) if by == "article" else [example.outlet for example in babe]
-    folds = FOLDS[by]
     labels = [example.label for example in babe]
-    of_babe = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(babe, labels, groups)
-    of_own = GroupKFold(folds, shuffle=True, random_state=seed).split(own, groups=[e.group for e in own])
-    for (train, held), (own_train, own_held) in zip(of_babe, of_own, strict=True):
-        yield (
-            {**data, "babe": [babe[i] for i in train], "own": [own[i] for i in own_train]},
-            {"babe": [babe[i] for i in held], "own": [own[i] for i in own_held]},
-        )
+    folds = StratifiedGroupKFold(FOLDS[by], shuffle=True, random_state=seed).split(babe, labels, groups)
+    for train, held in folds:
+        yield {**data, "babe": [babe[i] for i in train]}, [babe[i] for i in held]
 
 
-def cross_validate(recipe: Recipe, data: Data, first_stage: Path, by: By, folder: Path, jobs: int = 1) -> Path:
-    """Train on every fold from the shared first stage, predict what was held out with the int8 engine.
+def cross_validate(recipe: Recipe, data: Data, shared: Path, by: By, folder: Path, jobs: int = 1) -> Path:
+    """Train on every fold from the shared stages, predict what was held out with the int8 engine.
 
-    `first_stage` is the model after stage 1, which must have been trained apart from BABE. Each fold's predictions are
-    kept in `folder`, so an interrupted run goes on. Returns the path of all predictions (JSONL of `OutOfFold`).
+    `shared` is the model after the stages that every fold shares, which must have been trained apart from BABE, its
+    outlets too if the split is by outlet. Each fold's predictions are kept in `folder`, so an interrupted run goes on.
+    Returns the path of all predictions (JSONL of `OutOfFold`).
     """
-    shared = choose(recipe.stages[0], data, recipe.seed)
+    stages = recipe.stages[: shared_stages(recipe)]
+    before = [example for stage in stages for example in choose(stage, data, recipe.seed)]
     tasks = [
-        (recipe, shared, train, held, first_stage, folder / f"{by}-{number}", number)
+        (recipe, before, train, held, shared, folder / f"{by}-{number}", number)
         for number, (train, held) in enumerate(split(data, by, recipe.seed))
     ]
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -86,10 +120,10 @@ def cross_validate(recipe: Recipe, data: Data, first_stage: Path, by: By, folder
 
 def _run_fold(
     recipe: Recipe,
-    shared: Sequence[Example],
+    before: Sequence[Example],
     train: Data,
-    held: Data,
-    first_stage: Path,
+    held: Sequence[Example],
+    shared: Path,
     folder: Path,
     number: int,
     threads: int,
@@ -98,31 +132,39 @@ def _run_fold(
     path = folder / "predictions.jsonl"
     if path.is_file():
         return path
-    tokenizer = Tokenizer.from_file(str(first_stage / "tokenizer.json"))
+    first = shared_stages(recipe)
+    tokenizer = Tokenizer.from_file(str(shared / "tokenizer.json"))
     tokenizer.enable_truncation(recipe.max_tokens)
-    model, _ = run_stages(recipe, BiasModel.from_pretrained(first_stage), tokenizer, train, folder, first=1)
+    model, _ = run_stages(recipe, BiasModel.from_pretrained(shared), tokenizer, train, folder, first=first)
     write_folder(folder / "model", model, tokenizer, name=recipe.name, version="0", base=recipe.base)
-    fitted = _baselines([*shared, *(e for stage in recipe.stages[1:] for e in choose(stage, train, recipe.seed))])
-    examples = [example for part in held.values() for example in part]
-    groups = dict(zip((e.text for e in examples), article_groups(examples), strict=True))
-    predictions = Detector(folder / "model", threads=threads).predict(as_sentence(e.text) for e in examples)
-    tfidf = fitted["tfidf"].predict_proba([e.text for e in examples])[:, 1]
-    lexicon = fitted["lexicon"].predict_proba(_hits(examples))[:, 1]
+    fitted = _baselines([*before, *(e for s in recipe.stages[first:] for e in choose(s, train, recipe.seed))])
+    groups = article_groups(held)
+    predictions = Detector(folder / "model", threads=threads).predict(as_sentence(e.text) for e in held)
+    tfidf = fitted["tfidf"].predict_proba([e.text for e in held])[:, 1]
+    lexicon = fitted["lexicon"].predict_proba(_hits(held))[:, 1]
     rows = [
         OutOfFold(
             example=example,
-            group=f"{number}-{groups[example.text]}",
+            group=f"{number}-{group}",
             fold=number,
-            logit=prediction.written.logit,
-            outlet_logit=prediction.outlet.logit if prediction.outlet else None,
+            **_evidence(prediction),
             words=tuple((w.start, w.end, w.logit) for w in prediction.words),
             tfidf=float(a),
             lexicon=float(b),
         )
-        for example, prediction, a, b in zip(examples, predictions, tfidf, lexicon, strict=True)
+        for example, group, prediction, a, b in zip(held, groups, predictions, tfidf, lexicon, strict=True)
     ]
     path.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), "utf-8")
     return path
+
+
+def _evidence(prediction: Prediction) -> dict[str, Any]:
+    hits = find_terms(prediction.sentence)
+    outlet = prediction.outlet
+    return {
+        "written": evidence(prediction.written, hits),
+        "outlet": None if outlet is None else evidence(outlet, hits),
+    }
 
 
 def _baselines(examples: Sequence[Example]) -> dict[str, Any]:

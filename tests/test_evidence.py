@@ -10,8 +10,8 @@ TEXT = "The regime met, and the regime left."
 def test_the_features_of_a_reading() -> None:
     sentence = Sentence(0, 0, 5, 5 + len(TEXT), TEXT)
     words = (WordScore(9, 15, 2.0), WordScore(16, 19, -20.0), WordScore(29, 35, 0.5))
-    found = evidence(Reading(1.5, words), find_terms(sentence))
-    assert found == {"sentence": 1.5, "word": 2.0, "second_word": 0.5, "terms": 2.0}
+    found = evidence(Reading(1.5, words, 0.7), find_terms(sentence))
+    assert found == {"sentence": 1.5, "opinion": 0.7, "word": 2.0, "second_word": 0.5, "terms": 2.0}
     assert set(found) == set(FEATURES)
 
 

@@ -168,15 +168,25 @@ def read_recipe(path: Path) -> Recipe:
         values = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path}: not a readable recipe: {error}") from error
+    return recipe_of(values, str(path))
+
+
+def recipe_of(values: Mapping[str, Any], source: str) -> Recipe:
+    """The recipe of plain values, as `Recipe.to_dict` gives them; `source` is where they are from.
+
+    Raises:
+        DataError: a key is missing or not known, or `check` refuses a value.
+    """
+    values = dict(values)
     stages = values.pop("stage", [])
     if not isinstance(stages, list) or not stages:
-        raise DataError(f"{path}: a recipe needs at least one [[stage]]")
-    made = [_build(Stage, _with_tuple(stage), path) for stage in stages]
-    parts = _build(Parts, values.pop("parts", {}), path)
+        raise DataError(f"{source}: a recipe needs at least one [[stage]]")
+    made = [_build(Stage, _with_tuple(stage), source) for stage in stages]
+    parts = _build(Parts, values.pop("parts", {}), source)
     adapters = values.pop("adapters", None)
-    adapters = None if adapters is None else _build(Adapters, adapters, path)
-    recipe: Recipe = _build(Recipe, {**values, "stages": tuple(made), "parts": parts, "adapters": adapters}, path)
-    check(recipe, str(path))
+    adapters = None if adapters is None else _build(Adapters, adapters, source)
+    recipe: Recipe = _build(Recipe, {**values, "stages": tuple(made), "parts": parts, "adapters": adapters}, source)
+    check(recipe, source)
     return recipe
 
 
@@ -302,13 +312,13 @@ _OF_RECIPE: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 """What each value is, and whether one is that."""
 
 
-def _build(kind: type[Any], values: Any, path: Path) -> Any:
+def _build(kind: type[Any], values: Any, source: str) -> Any:
     if not isinstance(values, dict):
-        raise DataError(f"{path}: {kind.__name__.lower()} is a table of keys and values, not {values!r}")
+        raise DataError(f"{source}: {kind.__name__.lower()} is a table of keys and values, not {values!r}")
     known = {f.name for f in fields(kind)}
     if unknown := set(values) - known:
-        raise DataError(f"{path}: unknown key {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+        raise DataError(f"{source}: unknown key {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
     needed = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
     if missing := [name for name in needed if name not in values]:
-        raise DataError(f"{path}: {kind.__name__.lower()}: missing {', '.join(missing)}")
+        raise DataError(f"{source}: {kind.__name__.lower()}: missing {', '.join(missing)}")
     return kind(**values)

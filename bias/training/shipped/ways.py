@@ -1,0 +1,106 @@
+"""Ways of training, each measured alone and together: the ablations of the model card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sklearn.model_selection import StratifiedGroupKFold
+from tokenizers import Tokenizer
+
+from bias.errors import DataError
+from bias.training.bases import open_base
+from bias.training.data.examples import Example, article_groups
+from bias.training.folder import write_folder
+from bias.training.model import BiasModel
+from bias.training.quiet import quiet
+from bias.training.recipe import Recipe, recipe_of
+from bias.training.shipped.folds import Data, shared_stages, train_shared
+from bias.training.trainer import Watch, run_stages
+
+FOLDS = 3
+"""Parts of BABE, by article: a way is trained on two of them and measured on the third."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A recipe under a name, with what it is about."""
+
+    name: str
+    about: str
+    recipe: Recipe
+
+
+def read_ways(path: Path, recipe: Recipe) -> list[Way]:
+    """The ways of a TOML file, each as what it changes of the recipe.
+
+    A `[[way]]` has `name` and `about`, and optionally `stages`, the numbers of the stages that it keeps, `stage`, a
+    table of changes by the number of a stage, and `losses`.
+
+    Raises:
+        DataError: the file is not in that form, or a way is no recipe.
+    """
+    try:
+        ways = tomllib.loads(path.read_text("utf-8"))["way"]
+        return [_way(values, recipe, path) for values in ways]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: not a readable file of ways: {error!r}") from error
+
+
+def _way(values: Mapping[str, Any], recipe: Recipe, path: Path) -> Way:
+    plain = recipe.to_dict()
+    stages = {str(number): dict(stage) for number, stage in enumerate(plain["stage"], 1)}
+    for number, changes in values.get("stage", {}).items():
+        stages[number] |= changes
+    kept = [str(number) for number in values.get("stages", range(1, len(stages) + 1))]
+    plain["stage"] = [stages[number] for number in kept]
+    plain["losses"] = {**plain["losses"], **values.get("losses", {})}
+    return Way(values["name"], values["about"], recipe_of(plain, f"{path}: {values['name']}"))
+
+
+def split(babe: Sequence[Example], fold: int, seed: int) -> tuple[list[Example], list[Example]]:
+    """(trained on, measured on) of a fold, by article."""
+    labels = [example.label for example in babe]
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(babe, labels, article_groups(babe))
+    train, held = list(folds)[fold]
+    return [babe[i] for i in train], [babe[i] for i in held]
+
+
+def train_way(way: Way, fold: int, data: Data, base: str, folder: Path, watch: Watch | None = None) -> Path:
+    """The calibratable model of a way on a fold; its seed is the recipe's and the fold's number.
+
+    Stages that several ways share, and that know nothing of BABE, are trained once for all of them. What is in the
+    folder is not trained again. Returns the model folder.
+    """
+    model_folder = folder / way.name / str(fold) / "model"
+    if model_folder.is_dir():
+        return model_folder
+    data = {name: data[name] for name in way.recipe.data} | {"babe": data["babe"]}
+    first = shared_stages(way.recipe)
+    if first:
+        shared = train_shared(way.recipe, data, base, folder / "shared" / _digest(way.recipe, first))
+        model = BiasModel.from_pretrained(shared)
+        tokenizer = Tokenizer.from_file(str(shared / "tokenizer.json"))
+        tokenizer.enable_truncation(way.recipe.max_tokens)
+    else:
+        opened = open_base(base, way.recipe.losses, way.recipe.dropout, way.recipe.max_tokens)
+        model, tokenizer = opened.model, opened.tokenizer
+    train, _ = split(data["babe"], fold, way.recipe.seed)
+    seeded = replace(way.recipe, seed=way.recipe.seed + fold)
+    with quiet():
+        model, _ = run_stages(
+            seeded, model, tokenizer, {**data, "babe": train}, model_folder.parent, first=first, watch=watch
+        )
+        write_folder(model_folder, model, tokenizer, name=way.name, version="0", base=way.recipe.base)
+    return model_folder
+
+
+def _digest(recipe: Recipe, stages: int) -> str:
+    """What decides the shared stages, as a name for their folder."""
+    decided = [[asdict(stage) for stage in recipe.stages[:stages]], recipe.losses, recipe.seed, recipe.max_tokens]
+    return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:12]

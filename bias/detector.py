@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import tee
 from pathlib import Path
 
+from bias.blinding import BlindEncoder
 from bias.encoder import Encoded, Encoder, OnnxEncoder
 from bias.modelfolder import TOKENIZER, WEIGHTS, ModelFolder, model_folder, open_model
 from bias.quotation import attribute
@@ -42,7 +43,8 @@ class Detector:
     ) -> None:
         self.model: ModelFolder = open_model(model_folder(model))
         folder = self.model.path
-        self._encoder = encoder or OnnxEncoder(folder / WEIGHTS, folder / TOKENIZER, self.model.max_tokens, threads)
+        engine = encoder or OnnxEncoder(folder / WEIGHTS, folder / TOKENIZER, self.model.max_tokens, threads)
+        self._encoder = BlindEncoder(engine) if self.model.blind else engine
 
     def predict(self, sentences: Iterable[Sentence]) -> Iterator[Prediction]:
         """One prediction a sentence, in order and lazily.

@@ -41,13 +41,14 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """What is known of a verified model folder."""
+    """What is known of a verified model folder; `blind` models read stand-ins for names (`bias.blinding`)."""
 
     path: Path
     info: ModelInfo
     license: str
     base: str
     max_tokens: int
+    blind: bool
     calibration: Calibration
     reference: Reference | None
     manifest: Mapping[str, Any]
@@ -93,6 +94,7 @@ def open_model(path: Path) -> ModelFolder:
             license=str(manifest["license"]),
             base=str(manifest["base"]),
             max_tokens=int(manifest["max_tokens"]),
+            blind=manifest.get("blind", False) is True,
             calibration=read_calibration(manifest["calibration"]),
             reference=_reference(manifest.get("reference")),
             manifest=manifest,

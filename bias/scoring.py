@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from bias.calibration import Calibration, PriorMap
 from bias.errors import EmptyTextError, UsageError
-from bias.evidence import evidence
+from bias.evidence import contexts, evidence
 from bias.lexicon import Entry, Hit, default_lexicon
 from bias.modelfolder import ModelFolder, Reference
 from bias.types import (
@@ -66,7 +66,10 @@ def make_report(
     calibration = model.calibration
     maps = calibration.prior(prior)
     cut = maps.thresholds[quotes] if threshold is None else threshold
-    results = tuple(sentence_result(article.text, p, calibration, maps, quotes, cut) for p in predictions)
+    results = tuple(
+        sentence_result(article.text, prediction, calibration, maps, quotes, cut, context)
+        for prediction, context in zip(predictions, contexts(predictions), strict=True)
+    )
     counted = [r for r in results if r.sentence.counted or quotes == "include"]
     shares = [r.outlet_probability if quotes == "separate" else r.probability for r in counted]
     score = 100 * float(np.mean(shares)) if counted else None
@@ -86,15 +89,24 @@ def make_report(
 
 
 def sentence_result(
-    text: str, prediction: Prediction, calibration: Calibration, maps: PriorMap, quotes: QuotesMode, threshold: float
+    text: str,
+    prediction: Prediction,
+    calibration: Calibration,
+    maps: PriorMap,
+    quotes: QuotesMode,
+    threshold: float,
+    context: Mapping[str, float] | None = None,
 ) -> SentenceResult:
-    """One sentence under one prior: its two probabilities, label, categories and loaded spans."""
+    """One sentence under one prior: its two probabilities, label, categories and loaded spans.
+
+    `context` is its place in the article (`bias.evidence.contexts`), None for a sentence that stands alone.
+    """
     sentence, hits = prediction.sentence, find_terms(prediction.sentence)
-    probability = outlet = maps.written(evidence(prediction.written, hits))
+    probability = outlet = maps.written(evidence(prediction.written, hits, context))
     if prediction.outlet is None:
         outlet = 0.0
     elif sentence.withheld:
-        outlet = maps.withheld(evidence(prediction.outlet, hits))
+        outlet = maps.withheld(evidence(prediction.outlet, hits, context))
     techniques = (prediction.outlet or prediction.written).techniques
     return SentenceResult(
         sentence=sentence,

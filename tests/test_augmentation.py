@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bias.training.checklist.capabilities import read_checklist
-from bias.training.data.augmentation import augmented, inserted, swapped
-from bias.training.data.examples import Example, find_words
+from bias.training.data.augmentation import inserted, with_insertions
+from bias.training.data.examples import Example
 from bias.training.data.sources import read_own
 
 OWN = read_own()
@@ -68,54 +68,10 @@ def test_nothing_is_put_into_quotes_or_opinionated_sentences() -> None:
     assert inserted(replace(PLAIN, label=None), random.Random(0)) == ()
 
 
-@pytest.mark.parametrize(
-    ("text", "kind", "becomes"),
-    [
-        ("He gave her his book.", "genders", "She gave him her book."),
-        ("She lost her keys, and he told her.", "genders", "He lost his keys, and she told him."),
-        ("The Democrats met a Republican.", "parties", None),
-        ("Nobody was named.", None, None),
-    ],
-)
-def test_swaps(text: str, kind: str | None, becomes: str | None) -> None:
-    made = swapped(replace(PLAIN, text=text), random.Random(1), kind)
-    if becomes is not None:
-        assert made is not None
-        assert made.text == becomes
-    elif kind is None:
-        assert made is None
-    else:
-        assert made is not None
-        assert made.text != text
-        assert "Democrats" not in made.text or "Republicans" not in made.text
-
-
-@given(st.sampled_from(OWN), st.integers(0, 2**20))
-def test_a_swap_keeps_label_and_marked_words(example: Example, seed: int) -> None:
-    made = swapped(example, random.Random(seed))
-    if made is None:
-        return
-    assert (made.label, made.outlet_label, made.group) == (example.label, example.outlet_label, example.group)
-    before = [example.text[a:b] for a, b in example.spans or ()]
-    after = [made.text[a:b] for a, b in made.spans or ()]
-    assert len(before) == len(after)
-    for old, new in zip(before, after, strict=True):
-        assert old == new or swapped(replace(PLAIN, text=old), random.Random(0)) is not None
-
-
-def test_marks_move_with_a_swap() -> None:
-    text = "Iran and the vile plot of Iran."
-    (span,) = find_words(text, ["vile"])
-    made = swapped(replace(PLAIN, text=text, spans=(span,), marks=((*span, 0.4),)), random.Random(3), "countries")
-    assert made is not None
-    assert made.marks is not None
-    (start, end, share) = made.marks[0]
-    assert (made.text[start:end], share) == ("vile", 0.4)
-
-
-def test_shares_and_the_seed_decide() -> None:
-    both = augmented(OWN, 0.1, 0.05, seed=1)
-    assert both == augmented(OWN, 0.1, 0.05, seed=1)
-    assert both != augmented(OWN, 0.1, 0.05, seed=2)
-    assert len(both) == pytest.approx(0.15 * len(OWN), abs=3)
-    assert augmented(OWN, 0, 0, seed=1) == []
+def test_share_and_seed_decide() -> None:
+    made = with_insertions(OWN, 0.1, seed=1)
+    assert made == with_insertions(OWN, 0.1, seed=1)
+    assert made != with_insertions(OWN, 0.1, seed=2)
+    assert len(made) == pytest.approx(0.1 * len(OWN), abs=2)
+    assert with_insertions(OWN, 0, seed=1) == []
+    assert {example.label for example in made} == {0.0, 1.0}

@@ -70,6 +70,7 @@ def describe(model: ModelFolder) -> dict[str, Any]:
         "base": model.base,
         "data": _data_sets(model.path / _RECIPE),
         "max_tokens": model.max_tokens,
+        "blind": model.blind,
         "thresholds": {prior: dict(calibration.prior(prior).thresholds) for prior in ("news", "balanced")},
         "span_threshold": calibration.span_threshold,
         "reference": model.reference.corpus if model.reference else None,

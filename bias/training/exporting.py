@@ -14,6 +14,7 @@ import torch
 from scipy.special import expit
 from tokenizers import Tokenizer
 
+from bias.blinding import BlindEncoder
 from bias.encoder import OnnxEncoder
 from bias.errors import DataError, ModelError
 from bias.modelfolder import MANIFEST, TOKENIZER, TRAINABLE, WEIGHTS, ModelFolder
@@ -169,7 +170,8 @@ def _change(
     texts = [example.text for example in examples]
 
     def read(path: Path, texts: Iterable[str]) -> Array:
-        return sentence_logits(OnnxEncoder(path, folder / TOKENIZER, manifest["max_tokens"]), texts)
+        engine = OnnxEncoder(path, folder / TOKENIZER, manifest["max_tokens"])
+        return sentence_logits(BlindEncoder(engine) if manifest.get("blind") else engine, texts)
 
     logits = read(exact, texts), read(folder / WEIGHTS, watch(texts))
     balanced = manifest["calibration"]["balanced"]

@@ -110,6 +110,7 @@ def write_folder(
         "base": base,
         "max_tokens": min(WINDOW, model.max_positions),
         "precision": precision,
+        "blind": model.config.blind,
         "categories": list(CATEGORIES),
         "calibration": UNCALIBRATED,
     }

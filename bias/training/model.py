@@ -23,7 +23,7 @@ IGNORED = -100.0
 
 
 class BiasConfig(PreTrainedConfig):
-    """The base encoder's configuration and the weights of the four losses."""
+    """The base encoder's configuration, the weights of the four losses, and whether texts are read blind."""
 
     model_type = "newsbias"
 
@@ -32,9 +32,11 @@ class BiasConfig(PreTrainedConfig):
         base: dict[str, Any] | None = None,
         losses: dict[str, float] | None = None,
         dropout: float = 0.1,
+        blind: bool = False,
         **kwargs: Any,
     ) -> None:
         self.base = base or {}
+        self.blind = blind
         self.losses = losses or dict.fromkeys(HEADS, 1.0)
         self.dropout = dropout
         super().__init__(**kwargs)

@@ -25,9 +25,9 @@ class Stage:
     that set stay clean. With `withhold`, sentences with attributed quotes are learned from twice, the second time
     with the quotes withheld, where the label of the outlet's own words is known. `soft_labels` learns from the share of
     the annotators' votes where it is known (Uma et al. 2021), `soft_words` from the share of annotators that marked a
-    word. `auxiliary` data sets, whose label is something akin to opinion, teach the opinion head alone. `insertions`
-    and `swaps` are shares of the stage's sentences that are learned from once more with a word put in, or with other
-    names (`bias.training.data.augmentation`). `class_weights` weighs the two labels as if each were half of the stage.
+    word. `auxiliary` data sets, whose label is something akin to opinion, teach the opinion head alone. `insertions` is
+    the share of the stage's sentences that are learned from once more with a word put in
+    (`bias.training.data.augmentation`). `class_weights` weighs the two labels as if each were half of the stage.
     """
 
     data: tuple[str, ...]
@@ -45,7 +45,6 @@ class Stage:
     soft_words: bool = False
     auxiliary: tuple[str, ...] = ()
     insertions: float = 0.0
-    swaps: float = 0.0
     class_weights: bool = False
 
 
@@ -76,8 +75,9 @@ class Adapters:
 class Recipe:
     """Name, base encoder, stages, weights of the losses, what is kept apart, and the seed of a model.
 
-    With `patience`, a stage ends after that many evaluations without a better macro-F1 on the development part, and
-    its best weights count.
+    A `blind` model reads stand-ins for the names of parties, people, faiths and places (`bias.blinding`). With
+    `patience`, a stage ends after that many evaluations without a better macro-F1 on the development part, and its best
+    weights count.
     """
 
     name: str
@@ -87,6 +87,7 @@ class Recipe:
     max_tokens: int = 128
     dropout: float = 0.1
     seed: int = 13
+    blind: bool = True
     patience: int = 3
     parts: Parts = Parts()
     adapters: Adapters | None = None
@@ -279,7 +280,6 @@ _OF_STAGE: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
         lambda value: isinstance(value, tuple) and all(map(_is_text, value)),
     ),
     "insertions": _NOT_BELOW_0,
-    "swaps": _NOT_BELOW_0,
     "class_weights": _BOOL,
 }
 _OF_PARTS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
@@ -307,6 +307,7 @@ _OF_RECIPE: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "max_tokens": ("a whole number of 8 or more", lambda value: _whole(value, 8)),
     "dropout": _SHARE,
     "seed": _SEED,
+    "blind": _BOOL,
     "patience": ("a whole number of 0 or more", lambda value: _whole(value, 0)),
 }
 """What each value is, and whether one is that."""

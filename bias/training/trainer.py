@@ -25,8 +25,8 @@ from bias.errors import DataError
 from bias.training.adapters import add_adapters, load_checkpoint, merge_adapters
 from bias.training.calibration.fitting import macro_f1_threshold
 from bias.training.checkpoints import Sealing, latest_whole, read_state
-from bias.training.data.augmentation import augmented
-from bias.training.data.examples import Example, near_duplicates, withhold
+from bias.training.data.augmentation import with_insertions
+from bias.training.data.examples import Example, blinded, near_duplicates, withhold
 from bias.training.data.readers import with_soft_labels
 from bias.training.data.sources import outlets_of
 from bias.training.data.splits import By
@@ -79,7 +79,7 @@ def choose(stage: Stage, data: Mapping[str, Sequence[Example]], seed: int) -> li
         if name in stage.auxiliary:
             examples = [replace(example, label=None, opinion=example.label) for example in examples]
         chosen += [e for example in examples for e in withhold(example)] if stage.withhold else examples
-    chosen += augmented(chosen, stage.insertions, stage.swaps, seed)
+    chosen += with_insertions(chosen, stage.insertions, seed)
     return balanced(chosen) if stage.class_weights else chosen
 
 
@@ -127,6 +127,8 @@ def train_stage(
         DataError: the training ran away, and the model gives no numbers.
     """
     set_seed(seed)
+    if model.config.blind:
+        examples, development = blinded(examples), blinded(development)
     features = to_features(examples, tokenizer)
     batch_size = min(stage.batch_size, len(features))
     order = training_order(features["length"], batch_size, stage.epochs, seed)
@@ -309,6 +311,7 @@ def run_stages(
 
     Returns the model and the curves of the stages run, and changes the model given.
     """
+    model.config.blind = recipe.blind
     curves: list[Curve] = []
     for number, stage in enumerate(recipe.stages[first:], first + 1):
         done = folder / f"stage-{number}"

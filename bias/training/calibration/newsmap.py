@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.special import expit
 from sklearn.model_selection import GroupKFold
 
 from bias.detector import Detector
-from bias.evidence import FEATURES, evidence
+from bias.evidence import FEATURES, contexts, evidence
 from bias.scoring import find_terms, prediction_interval
 from bias.training.calibration.fitting import expected_f1_threshold, fit_logistic, log_odds_of, with_own_intercept
 from bias.training.data.basil import AnnotatedArticle
@@ -28,6 +29,7 @@ class NewsRow:
     event: str
     article: int
     prediction: Prediction
+    context: Mapping[str, float]
     written: int
     outlets_own: int
 
@@ -35,11 +37,12 @@ class NewsRow:
 def read_news(detector: Detector, articles: Sequence[AnnotatedArticle]) -> list[NewsRow]:
     """The model's predictions for every sentence of annotated articles."""
     predictions = detector.predict(sentence for article in articles for sentence in article.sentences)
-    return [
-        NewsRow(article.event, number, next(predictions), written, own)
-        for number, article in enumerate(articles)
-        for written, own in zip(article.written, article.outlets_own, strict=True)
-    ]
+    rows = []
+    for number, article in enumerate(articles):
+        of_article = list(islice(predictions, len(article.sentences)))
+        labels = zip(of_article, contexts(of_article), article.written, article.outlets_own, strict=True)
+        rows += [NewsRow(article.event, number, *values) for values in labels]
+    return rows
 
 
 def fit_news(rows: Sequence[NewsRow]) -> dict[str, Any]:
@@ -63,8 +66,7 @@ def _fit_news_maps(rows: Sequence[NewsRow]) -> dict[str, dict[str, Any]]:
 
 
 def _evidence(rows: Sequence[NewsRow], which: Literal["written", "outlet"]) -> list[Mapping[str, float]]:
-    readings = [(getattr(row.prediction, which), find_terms(row.prediction.sentence)) for row in rows]
-    return [evidence(reading, hits) for reading, hits in readings]
+    return [evidence(getattr(row.prediction, which), find_terms(row.prediction.sentence), row.context) for row in rows]
 
 
 def news_probabilities(maps: Mapping[str, dict[str, Any]], rows: Sequence[NewsRow]) -> tuple[Array, Array]:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
+from bias.blinding import blind
 from bias.quotation import attribute
 from bias.training.data.repeats import links, repeats, squeezed
 from bias.types import WITHHELD, Category, Sentence
@@ -72,6 +73,23 @@ def withhold(example: Example) -> tuple[Example, ...]:
         marks=None,
     )
     return (example, second)
+
+
+def blinded(examples: Iterable[Example]) -> list[Example]:
+    """The examples as a blind model reads them (`bias.blinding`), their spans moved along."""
+    return [_blinded(example) for example in examples]
+
+
+def _blinded(example: Example) -> Example:
+    read = blind(example.text)
+    if not read.edits:
+        return example
+    return replace(
+        example,
+        text=read.text,
+        spans=example.spans and tuple(read.blinded(start, end) for start, end in example.spans),
+        marks=example.marks and tuple((*read.blinded(start, end), share) for start, end, share in example.marks),
+    )
 
 
 def as_sentence(text: str) -> Sentence:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from bias.blinding import blind
 from bias.encoder import open_tokenizer
 from bias.modelfolder import TOKENIZER, open_model
 from bias.training.bases import open_base
@@ -60,7 +61,7 @@ def read_texts(folder: Path, texts: Sequence[str], progress: Progress = iter) ->
         ModelError: no model folder, damaged, or without trainable weights.
     """
     model, tokenizer = load_trainable(folder)
-    return run_model(model, tokenizer, texts, progress)
+    return run_model(model, tokenizer, as_read(model, texts), progress)
 
 
 def load_trainable(folder: Path) -> tuple[BiasModel, Tokenizer]:
@@ -72,6 +73,11 @@ def load_trainable(folder: Path) -> tuple[BiasModel, Tokenizer]:
     opened = open_model(folder)  # first, for a base may also be a name on the hub
     base = open_base(str(folder), losses={}, max_tokens=opened.max_tokens)
     return base.model.eval(), open_tokenizer(folder / TOKENIZER, base.max_tokens)
+
+
+def as_read(model: BiasModel, texts: Sequence[str]) -> Sequence[str]:
+    """The texts as the model reads them: blind, or as they are."""
+    return [blind(text).text for text in texts] if model.config.blind else texts
 
 
 def run_model(model: BiasModel, tokenizer: Tokenizer, texts: Sequence[str], progress: Progress = iter) -> Embedded:

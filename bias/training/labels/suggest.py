@@ -26,7 +26,7 @@ from bias.scoring import find_terms, sentence_result
 from bias.segmentation import segment
 from bias.training.data.examples import as_sentence, near_duplicates
 from bias.training.data.splits import fingerprint, read_seen
-from bias.training.labels.embedding import Progress, load_trainable, run_model
+from bias.training.labels.embedding import Progress, as_read, load_trainable, run_model
 from bias.types import Article, Prediction, Sentence
 from bias.words import WORD
 
@@ -116,7 +116,8 @@ def suggest(
     known = {*read_seen(detector.model.path), *map(fingerprint, exclude)}
     tally = Tally()
     most = apart_from(shortlist(pool, detector, maps, candidates, known, tally), exclude, tally)
-    vectors = run_model(network, tokenizer, [candidate.of.sentence.text for candidate in most], progress).vectors
+    texts = as_read(network, [candidate.of.sentence.text for candidate in most])
+    vectors = run_model(network, tokenizer, texts, progress).vectors
     chosen = choose(most, vectors, count, seed)
     return Suggested(tuple(to_row(candidate, detector, maps) for candidate in chosen), len(most), tally)
 

@@ -13,6 +13,7 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
+from bias.blinding import names_in, renamed
 from bias.detector import Detector
 from bias.evidence import evidence
 from bias.quotation import attribute
@@ -22,7 +23,6 @@ from bias.training.calibration.calibrate import BALANCED
 from bias.training.calibration.fitting import best_f1_threshold, fit_logistic, log_odds_of, macro_f1_threshold
 from bias.training.calibration.newsmap import fit_news, news_probabilities, read_news
 from bias.training.checklist.capabilities import Insertion, Statement, own_checklist, read_checklist
-from bias.training.data.augmentation import swapped
 from bias.training.data.basil import AnnotatedArticle
 from bias.training.data.examples import Example, article_groups, as_sentence
 from bias.training.data.pages import Page
@@ -35,7 +35,7 @@ SWAPS: Mapping[str, tuple[str, ...]] = {
     "parties": ("parties", "camps"),
     "places": ("countries", "states", "cities"),
     "pronouns": ("genders",),
-    "names": ("politicians", "politicians, women", "faiths"),
+    "names": ("politicians", "faiths", "origins", "media"),
 }
 """Kinds of swapped names, by what is told of them."""
 
@@ -137,14 +137,27 @@ def _swaps(held: Sequence[Example], groups: Sequence[str], flag: Callable[[Itera
     texts = []
     for kind, names in SWAPS.items():
         for i, example in enumerate(held):
-            made = [swapped(example, generator, name) for name in names]
-            for other in filter(None, made):
-                texts.append(other.text)
+            for other in filter(None, (swapped(example.text, name, generator) for name in names)):
+                texts.append(other)
                 rows.append({"group": groups[i], "kind": kind, "before": before[i]})
     return [
         {"group": row["group"], "kind": row["kind"], "changed": int(after != row["before"])}
         for row, after in zip(rows, flag(texts), strict=True)
     ]
+
+
+def swapped(text: str, kind: str, generator: random.Random) -> str | None:
+    """The text with the names of one set replaced by others of the set; None where it has none."""
+    names = [name for name in names_in(text) if name.of.name == kind]
+    if not names:
+        return None
+    present = list(dict.fromkeys(name.series for name in names))
+    full = [i for i, series in enumerate(names[0].of.series) if len(series) >= len(names[0].of.series[0]) - 1]
+    others = [i for i in full if i not in present]
+    generator.shuffle(others)
+    turned = present[1:] + present[:1] if len(present) > 1 else []
+    new = turned if turned and (len(others) < len(present) or generator.random() < 0.5) else others[: len(present)]
+    return renamed(text, names, {kind: dict(zip(present, new, strict=True))}).text
 
 
 def _cases(flag: Callable[[Iterable[str]], list[int]]) -> Rows:

@@ -38,7 +38,7 @@ CALIBRATION = Calibration(NEWS, BALANCED, Platt(), 0.5, TERM, CURVE)
 def folder(reference: Reference | None = None) -> ModelFolder:
     from pathlib import Path
 
-    return ModelFolder(Path(), ModelInfo("m", "1", "0"), "", "", 256, CALIBRATION, reference, {})
+    return ModelFolder(Path(), ModelInfo("m", "1", "0"), "", "", 256, False, CALIBRATION, reference, {})
 
 
 def predict(

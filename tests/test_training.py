@@ -33,7 +33,7 @@ from bias.training.evaluation.measures import calibration_error, cluster_draws, 
 from bias.training.features import collate, to_features
 from bias.training.model import IGNORED
 from bias.training.recipe import Stage, read_recipe
-from bias.training.shipped.folds import By, split
+from bias.training.shipped.folds import By, shared_stages, split
 from bias.training.trainer import apart, choose
 
 GENERATOR = np.random.default_rng(7)
@@ -180,7 +180,8 @@ def test_a_faulty_recipe_is_one_clear_error(tmp_path: Path, text: str, fault: st
 
 def test_the_shipped_recipe_reads() -> None:
     recipe = read_recipe(Path(__file__).parents[1] / "models" / "default" / "recipe.toml")
-    assert [stage.data[0] for stage in recipe.stages] == ["anno-lexical", "babe"]
+    assert [stage.data[0] for stage in recipe.stages] == ["anno-lexical", "own", "babe"]
+    assert shared_stages(recipe) == 2
 
 
 def test_stages_keep_apart_what_is_measured_on() -> None:
@@ -229,13 +230,14 @@ def test_no_article_or_outlet_is_on_both_sides_of_a_fold(by: By) -> None:
     ]
     babe = [replace(example, outlet=f"o{i // 10}") for i, example in enumerate(babe)]
     own = [Example(f"Own {i}.", "own", 0.0, group=f"pair-{i // 2}") for i in range(20)]
-    held_out = []
+    held_out: list[Example] = []
     for train, held in split({"babe": babe, "own": own}, by, seed=1):
-        for name, key in (("babe", "group" if by == "article" else "outlet"), ("own", "group")):
-            sides = [{getattr(example, key) for example in part[name]} for part in (train, held)]
-            assert sides[0].isdisjoint(sides[1])
-            assert len(train[name]) + len(held[name]) == len({"babe": babe, "own": own}[name])
-        held_out += held["babe"]
+        key = "group" if by == "article" else "outlet"
+        sides = [{getattr(example, key) for example in part} for part in (train["babe"], held)]
+        assert sides[0].isdisjoint(sides[1])
+        assert len(train["babe"]) + len(held) == len(babe)
+        assert train["own"] == own
+        held_out += held
     assert sorted(e.text for e in held_out) == sorted(e.text for e in babe)
 
 

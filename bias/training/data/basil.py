@@ -18,7 +18,7 @@ from bias.types import Sentence
 class AnnotatedArticle:
     """An article with two labels a sentence: lexical bias anywhere in it, and lexical bias of the outlet's own.
 
-    `marked` holds (start, end) of the biased words, offsets in the sentence.
+    `marked` holds (start, end) of the biased words, offsets in the sentence, where the file gives them.
     """
 
     event: str
@@ -75,7 +75,8 @@ def annotated_article(row: Mapping[str, Any]) -> AnnotatedArticle:
             index = int(span["id"].removeprefix("p"))
             written[index] = 1
             outlets_own[index] |= int(span["quote"] == "no")
-            marked[index].append((span["start"], span["end"]))
+            if "start" in span:
+                marked[index].append((span["start"], span["end"]))
     return AnnotatedArticle(
         event=row["event"],
         outlet=row["article"]["source"].casefold(),

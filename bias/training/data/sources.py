@@ -158,7 +158,7 @@ def _basil(rows: Iterable[Mapping[str, Any]]) -> Iterator[Example]:
                 source="basil",
                 label=float(written),
                 outlet_label=float(own),
-                spans=marked,
+                spans=marked if marked or not written else None,
                 group=f"event {article.event}",
                 outlet=outlet_name(article.outlet),
             )

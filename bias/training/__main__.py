@@ -18,7 +18,7 @@ from bias.training.card import save_figures, write_card, write_metrics
 from bias.training.checklist import running as checklist
 from bias.training.data.basil import read_basil
 from bias.training.data.examples import Example
-from bias.training.data.pages import Page, read_pages
+from bias.training.data.pages import Page, clean, read_pages
 from bias.training.data.sources import SOURCES, read_source
 from bias.training.data.splits import By
 from bias.training.folder import update_manifest
@@ -27,6 +27,8 @@ from bias.training.recipe import Recipe, read_recipe
 from bias.training.shipped import figures as measures
 from bias.training.shipped import floors as gate
 from bias.training.shipped.folds import apart_by_outlet, cross_validate, read_out_of_fold, train_shared
+from bias.training.shipped.wayfigures import Material, compare, measure, outlets_held, sample_pages
+from bias.training.shipped.ways import FOLDS, read_ways, split, train_way
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -37,6 +39,7 @@ Model = Annotated[Path, typer.Option("--model", help="Model folder.")]
 
 DEFAULT_RECIPE = Path("models/default/recipe.toml")
 DEFAULT_MODEL = Path("models/default")
+DEFAULT_WAYS = Path("models/default/ways.toml")
 DEFAULT_WORK = Path("runs")
 REFERENCE = "US outlets, 2012 to 2020 (Baly et al. 2020)"
 
@@ -200,6 +203,45 @@ def seeds(
         "each": each,
     }
     _report(work, "seeds", values)
+
+
+@app.command()
+def ways(
+    data: Data,
+    base: Annotated[str | None, typer.Option(help="Encoder folder; as the recipe has it if not given.")] = None,
+    recipe: RecipeFile = DEFAULT_RECIPE,
+    path: Annotated[Path, typer.Option("--ways", help="What each way changes of the recipe (TOML).")] = DEFAULT_WAYS,
+    only: Annotated[list[str] | None, typer.Option(help="Ways to train now; all if not given.")] = None,
+    folds: Annotated[int, typer.Option(help="Folds (and seeds) to train, of three.", min=1, max=FOLDS)] = 1,
+    work: Work = DEFAULT_WORK,
+) -> None:
+    """Train each way fold by fold, measure it, and compare all that have been measured with the first.
+
+    What has been measured is kept in the work folder and not done again.
+    """
+    plan = read_recipe(recipe)
+    every = read_ways(path, plan)
+    loaded = {name: read_source(name, data) for name in dict.fromkeys(n for way in every for n in way.recipe.data)}
+    pages = clean(read_pages(data / "news_articles.parquet"))
+    articles = read_basil(data / "basil_dev.jsonl")
+    folder = work / "ways"
+    for way, fold in ((way, fold) for way in every for fold in range(folds) if not only or way.name in only):
+        measured = folder / way.name / str(fold) / "measured.json"
+        if not measured.is_file():
+            held_outlets = outlets_held(pages, fold)
+            known = [example for example in loaded.get("pages", ()) if example.outlet not in held_outlets]
+            typer.echo(f"{way.name}, fold {fold}: training", err=True)
+            model = train_way(way, fold, {**loaded, "pages": known}, base or plan.base, folder)
+            material = Material(articles, sample_pages([page for page in pages if page.outlet in held_outlets]))
+            _, held = split(loaded["babe"], fold, plan.seed)
+            measured.write_text(json.dumps(measure(Detector(model), held, material)), "utf-8")
+    found = {
+        way.name: [json.loads(file.read_text("utf-8")) for file in sorted((folder / way.name).glob("*/measured.json"))]
+        for way in every
+    }
+    complete = {name: rows for name, rows in found.items() if len(rows) == len(found[every[0].name]) > 0}
+    about = {way.name: way.about for way in every}
+    _report(work, "ways", {"folds": folds, "about": about, "figures": compare(complete, every[0].name)})
 
 
 @app.command()

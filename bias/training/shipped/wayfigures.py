@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from bias.blinding import names_in, renamed
@@ -25,10 +25,11 @@ from bias.training.calibration.newsmap import fit_news, news_probabilities, read
 from bias.training.checklist.capabilities import Insertion, Statement, own_checklist, read_checklist
 from bias.training.data.basil import AnnotatedArticle
 from bias.training.data.examples import Example, article_groups, as_sentence
-from bias.training.data.pages import Page
+from bias.training.data.pages import SECTIONS, Page
 from bias.training.evaluation.measures import Array, Figure, calibration_error, f1_of_counts, word_counts
 from bias.training.evaluation.measures import precision_at_recall as precision_at
 from bias.training.evaluation.resampling import cluster_draws
+from bias.training.shipped.ways import FOLDS
 from bias.types import Prediction, Sentence
 
 SWAPS: Mapping[str, tuple[str, ...]] = {
@@ -56,18 +57,24 @@ class Material:
     pages: Sequence[Page]
 
 
+def outlets_held(pages: Sequence[Page], fold: int) -> tuple[str, ...]:
+    """The outlets whose pages a fold is measured on, and not trained on: those with enough pages of both sections."""
+    counts = Counter((page.outlet, page.section) for page in pages if page.outlet)
+    fit = [outlet for outlet in sorted({page.outlet for page in pages}) if _fewer(counts, outlet) >= PAGES]
+    return tuple(fit[fold::FOLDS])
+
+
+def _fewer(counts: Mapping[tuple[str, str], int], outlet: str) -> int:
+    return min(counts.get((outlet, section), 0) for section in SECTIONS)
+
+
 def sample_pages(pages: Sequence[Page], seed: int = 0) -> list[Page]:
-    """At most `PAGES` pages of each section, of every outlet that has as many of both."""
+    """`PAGES` pages of each section of every outlet, which has as many."""
     cells: dict[tuple[str, str], list[Page]] = defaultdict(list)
     for page in pages:
         cells[page.outlet, page.section].append(page)
     generator = random.Random(seed)
-    return [
-        page
-        for (outlet, section), found in sorted(cells.items())
-        if outlet and min(len(cells[outlet, "news"]), len(cells[outlet, "opinion"])) >= PAGES
-        for page in generator.sample(found, PAGES)
-    ]
+    return [page for _, found in sorted(cells.items()) for page in generator.sample(found, PAGES)]
 
 
 def measure(detector: Detector, held: Sequence[Example], material: Material) -> dict[str, Rows]:
@@ -228,8 +235,6 @@ def _auroc(rows: Rows) -> float:
 
 
 def _average_precision(rows: Rows) -> float:
-    from sklearn.metrics import average_precision_score
-
     return float(average_precision_score(_column(rows, "label"), _column(rows, "probability")))
 
 

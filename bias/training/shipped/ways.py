@@ -40,7 +40,7 @@ def read_ways(path: Path, recipe: Recipe) -> list[Way]:
     """The ways of a TOML file, each as what it changes of the recipe.
 
     A `[[way]]` has `name` and `about`, and optionally `stages`, the numbers of the stages that it keeps, `stage`, a
-    table of changes by the number of a stage, and `losses`.
+    table of changes by the number of a stage, `losses` and `blind`.
 
     Raises:
         DataError: the file is not in that form, or a way is no recipe.
@@ -60,6 +60,7 @@ def _way(values: Mapping[str, Any], recipe: Recipe, path: Path) -> Way:
     kept = [str(number) for number in values.get("stages", range(1, len(stages) + 1))]
     plain["stage"] = [stages[number] for number in kept]
     plain["losses"] = {**plain["losses"], **values.get("losses", {})}
+    plain["blind"] = values.get("blind", recipe.blind)
     return Way(values["name"], values["about"], recipe_of(plain, f"{path}: {values['name']}"))
 
 
@@ -102,5 +103,11 @@ def train_way(way: Way, fold: int, data: Data, base: str, folder: Path, watch: W
 
 def _digest(recipe: Recipe, stages: int) -> str:
     """What decides the shared stages, as a name for their folder."""
-    decided = [[asdict(stage) for stage in recipe.stages[:stages]], recipe.losses, recipe.seed, recipe.max_tokens]
+    decided = [
+        [asdict(stage) for stage in recipe.stages[:stages]],
+        recipe.losses,
+        recipe.seed,
+        recipe.max_tokens,
+        recipe.blind,
+    ]
     return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:12]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -296,5 +297,8 @@ def _value(of: Callable[[Rows], float], rows: Rows, sample: Array) -> float:
 
 
 def _figure(value: float, drawn: Array) -> Figure:
-    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    known = drawn[np.isfinite(drawn)]
+    if not len(known):
+        return Figure(value, math.nan, math.nan)
+    low, high = np.percentile(known, [2.5, 97.5])
     return Figure(value, float(low), float(high))

@@ -1,0 +1,138 @@
+"""The ways of training: each is a recipe, folds share no article, and differences are paired."""
+
+from __future__ import annotations
+
+import math
+import random
+from pathlib import Path
+
+import pytest
+
+from bias.detector import Detector
+from bias.errors import DataError
+from bias.quotation import attribute
+from bias.segmentation import segment
+from bias.training.data.basil import AnnotatedArticle
+from bias.training.data.examples import Example
+from bias.training.data.pages import Page
+from bias.training.recipe import read_recipe
+from bias.training.shipped.wayfigures import MEASURED, PAGES, Material, compare, measure, outlets_held, sample_pages
+from bias.training.shipped.ways import FOLDS, read_ways, split
+
+ROOT = Path(__file__).parents[1]
+RECIPE = read_recipe(ROOT / "models" / "default" / "recipe.toml")
+SUBJECTS = ("The mayor", "A minister", "The Texas senator", "Democrats", "The council")
+
+
+def examples(count: int = 60) -> list[Example]:
+    made = []
+    generator = random.Random(0)
+    for i in range(count):
+        others = ["".join(generator.choices("abcdefgh", k=6)) for _ in range(9)]  # no two alike
+        text = f"{SUBJECTS[i % 5]} {'shamefully' if i % 2 else 'then'} {' '.join(others)}."
+        start = text.find("shamefully")
+        spans = ((start, start + 10),) if i % 2 else ()
+        made.append(Example(text, "babe", label=float(i % 2), spans=spans, group=f"article {i // 3}"))
+    return made
+
+
+def article(event: int) -> AnnotatedArticle:
+    text = "The regime met. " * 3 + f"It was reckless, and {event} people said so.\n\nThe vote is on Monday."
+    sentences = attribute(text, segment(text))
+    labels = tuple(int("reckless" in sentence.text) for sentence in sentences)
+    return AnnotatedArticle(f"event {event}", "o", text, sentences, labels, labels, tuple(() for _ in sentences))
+
+
+def page(number: int, outlet: str, section: str) -> Page:
+    return Page(f"Number {number} voted. The reckless minister said no.", f"t{number}", "", section, "left", outlet)
+
+
+def test_every_shipped_way_is_a_recipe_and_the_first_is_the_recipe_itself() -> None:
+    ways = read_ways(ROOT / "models" / "default" / "ways.toml", RECIPE)
+    assert ways[0].recipe == RECIPE
+    assert len({way.name for way in ways}) == len(ways) >= 8
+    assert all(way.recipe != RECIPE and "babe" in way.recipe.data for way in ways[1:])
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("way = 1", "not a readable file of ways"),
+        ('[[way]]\nname = "x"', "about"),
+        ('[[way]]\nname = "x"\nabout = "y"\n[way.stage.9]\nepochs = 1', "9"),
+        ('[[way]]\nname = "x"\nabout = "y"\n[way.stage.1]\nepochs = -1', "epochs is a number above 0"),
+    ],
+)
+def test_a_bad_file_of_ways_is_one_error(tmp_path: Path, text: str, fault: str) -> None:
+    path = tmp_path / "ways.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(DataError, match=fault):
+        read_ways(path, RECIPE)
+
+
+def test_folds_part_articles() -> None:
+    babe = examples()
+    held_out: list[str] = []
+    for fold in range(FOLDS):
+        train, held = split(babe, fold, seed=1)
+        assert {example.group for example in train}.isdisjoint(example.group for example in held)
+        held_out += [example.text for example in held]
+    assert sorted(held_out) == sorted(example.text for example in babe)
+
+
+def test_pages_are_measured_on_outlets_that_are_not_trained_on() -> None:
+    pages = [page(i, outlet, section) for outlet in "abcd" for section in ("news", "opinion") for i in range(PAGES)]
+    pages += [page(i, "few", "news") for i in range(PAGES)]
+    held = [outlets_held(pages, fold) for fold in range(FOLDS)]
+    assert sorted(outlet for outlets in held for outlet in outlets) == ["a", "b", "c", "d"]
+    chosen = sample_pages([p for p in pages if p.outlet in held[0]])
+    assert len(chosen) == 2 * PAGES * len(held[0])
+
+
+def test_a_model_is_measured(tiny_detector: Detector) -> None:
+    pages = [page(i, "a", section) for i in range(3) for section in ("news", "opinion")]
+    rows = measure(tiny_detector, examples(), Material([article(i) for i in range(6)], pages))
+    assert len(rows["sentences"]) == 60
+    assert {row["kind"] for row in rows["swaps"]} == {"parties", "places"}
+    assert len(rows["pages"]) == 6
+    table = compare({"one": [rows], "same": [rows]}, "one", draws=20)
+    assert set(table["one"]) == set(MEASURED)
+    for figures in table["same"].values():
+        assert figures["difference"]["value"] in (0.0, None)
+
+
+def test_differences_are_paired() -> None:
+    generator = random.Random(1)
+
+    def rows(right: float) -> list[dict[str, object]]:
+        made = []
+        for i in range(200):
+            label = i % 2
+            probability = 0.9 * label + 0.05 if generator.random() < right else 0.95 - 0.9 * label
+            made.append(
+                {"group": str(i // 4), "label": label, "probability": probability, "flag": int(probability > 0.5)}
+            )
+        return made
+
+    def fold(right: float) -> dict[str, list[dict[str, object]]]:
+        cases = [{"group": "0", "kind": kind, "flag": 1} for kind in ("facts-neutral", "insertion-opinionated")]
+        sly = [{"group": "1", "kind": "loaded-sly-opinionated", "flag": 0}]
+        swaps = [{"group": "0", "kind": kind, "changed": 0} for kind in ("parties", "places", "pronouns", "names")]
+        pages = [{"group": str(i), "outlet": "a", "opinion": bool(i % 2), "score": i / 9} for i in range(9)]
+        words = [{"group": "0", "counts": [3, 1, 1]}, {"group": "1", "counts": [1, 0, 1]}]
+        sentences = rows(right)
+        return {
+            "sentences": sentences,
+            "articles": sentences,
+            "cases": [*cases, *sly],
+            "swaps": swaps,
+            "pages": pages,
+            "words": words,
+        }
+
+    table = compare({"good": [fold(0.95)], "bad": [fold(0.6)]}, "good", draws=200)
+    found = table["bad"]["macro_f1"]
+    assert found["value"]["value"] < 0.7 < 0.9 < table["good"]["macro_f1"]["value"]["value"]
+    assert found["difference"]["high"] < -0.15
+    assert table["good"]["word_f1"]["value"]["value"] == pytest.approx(8 / 11, abs=1e-4)
+    assert math.isclose(table["good"]["facts"]["value"]["value"], 1.0)

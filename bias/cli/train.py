@@ -117,6 +117,15 @@ def train(
         bool | None,
         typer.Option("--class-weights", help="Weigh the rarer label up.", rich_help_panel=_TRAINING),
     ] = None,
+    blind: Annotated[
+        bool | None,
+        typer.Option(
+            "--blind/--in-sight",
+            help="Read stand-ins for the names of parties, people, faiths and places, so that none of them makes a "
+            "difference; the default.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
     adapter_rank: Annotated[
         int | None,
         typer.Option(
@@ -228,6 +237,7 @@ def train(
         "max_tokens": max_tokens,
         "soft_labels": soft_labels,
         "class_weights": class_weights,
+        "blind": blind,
         "lora": adapter_rank,
         "development": development,
         "test": test,

@@ -129,7 +129,7 @@ def one_stage(name: str, base: str, data: Sequence[str], settings: Mapping[str, 
 
     Args:
         settings: what differs from the defaults, by the names of `Stage`, of `Parts` (but `split_by`), and `patience`,
-            `max_tokens` and `lora` (the rank of adapters; 0 for none).
+            `max_tokens`, `blind` and `lora` (the rank of adapters; 0 for none).
     """
     stage = {"epochs": 5.0, "batch_size": 16, "learning_rate": 3e-5, **_chosen(settings, Stage)}
     parts = {"development": 0.2, "test": 0.2, **_chosen(settings, Parts)}
@@ -142,7 +142,7 @@ def one_stage(name: str, base: str, data: Sequence[str], settings: Mapping[str, 
         stages=(Stage(data=tuple(data), **stage),),
         parts=Parts(**parts),
         adapters=Adapters(rank=rank, alpha=2.0 * rank) if rank else None,
-        **{key: settings[key] for key in ("patience", "max_tokens") if key in settings},
+        **{key: settings[key] for key in ("patience", "max_tokens", "blind") if key in settings},
     )
 
 

@@ -39,7 +39,6 @@ Model = Annotated[Path, typer.Option("--model", help="Model folder.")]
 
 DEFAULT_RECIPE = Path("models/default/recipe.toml")
 DEFAULT_MODEL = Path("models/default")
-DEFAULT_WAYS = Path("models/default/ways.toml")
 DEFAULT_WORK = Path("runs")
 REFERENCE = "US outlets, 2012 to 2020 (Baly et al. 2020)"
 
@@ -210,7 +209,10 @@ def ways(
     data: Data,
     base: Annotated[str | None, typer.Option(help="Encoder folder; as the recipe has it if not given.")] = None,
     recipe: RecipeFile = DEFAULT_RECIPE,
-    path: Annotated[Path, typer.Option("--ways", help="What each way changes of the recipe (TOML).")] = DEFAULT_WAYS,
+    path: Annotated[
+        Path | None,
+        typer.Option("--ways", help="What each way changes; ways.toml beside the recipe if not given."),
+    ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Ways to train now; all if not given.")] = None,
     folds: Annotated[int, typer.Option(help="Folds (and seeds) to train, of three.", min=1, max=FOLDS)] = 1,
     work: Work = DEFAULT_WORK,
@@ -220,7 +222,7 @@ def ways(
     What has been measured is kept in the work folder and not done again.
     """
     plan = read_recipe(recipe)
-    every = read_ways(path, plan)
+    every = read_ways(path or recipe.with_name("ways.toml"), plan)
     loaded = {name: read_source(name, data) for name in dict.fromkeys(n for way in every for n in way.recipe.data)}
     pages = clean(read_pages(data / "news_articles.parquet"))
     articles = read_basil(data / "basil_dev.jsonl")

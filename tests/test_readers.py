@@ -327,6 +327,7 @@ def test_what_predict_and_suggest_write_is_taken_back(tmp_path: Path) -> None:
 def test_soft_labels_are_the_share_of_votes() -> None:
     known, unknown = Example("a", "t", label=1.0, votes=(3, 5)), Example("b", "t", label=1.0)
     assert [e.label for e in with_soft_labels([known, unknown])] == [0.6, 1.0]
+    assert [e.label for e in with_soft_labels([known, unknown], 0.5)] == [0.8, 1.0]
 
 
 # What cannot be read

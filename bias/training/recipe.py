@@ -23,10 +23,12 @@ class Stage:
     examples of a data set (chosen by the seed). With `apart_from`, the other data sets give no sentence that nearly
     repeats one of the named set and, unless `apart_by` is article, none of an outlet that it holds, so that splits of
     that set stay clean. With `withhold`, sentences with attributed quotes are learned from twice, the second time
-    with the quotes withheld, where the label of the outlet's own words is known. `soft_labels` learns from the share of
-    the annotators' votes where it is known (Uma et al. 2021), `soft_words` from the share of annotators that marked a
-    word. `auxiliary` data sets, whose label is something akin to opinion, teach the opinion head alone. `insertions` is
-    the share of the stage's sentences that are learned from once more with a word put in
+    with the quotes withheld, where the label of the outlet's own words is known.
+
+    `soft_labels` is the part that the share of the annotators' votes has in a label, where it is known (Uma et al.
+    2021; true is all of it). `soft_words` learns the words from the share of annotators that marked each. `auxiliary`
+    data sets, whose label is something akin to opinion, teach the opinion head alone. `insertions` is the share of the
+    stage's sentences that are learned from once more with a word put in
     (`bias.training.data.augmentation`). `class_weights` weighs the two labels as if each were half of the stage.
     """
 
@@ -41,7 +43,7 @@ class Stage:
     apart_from: str | None = None
     apart_by: By = "outlet"
     withhold: bool = True
-    soft_labels: bool = False
+    soft_labels: float = 0.0
     soft_words: bool = False
     auxiliary: tuple[str, ...] = ()
     insertions: float = 0.0
@@ -235,6 +237,10 @@ def _number(value: Any, above: float = -math.inf, least: float = -math.inf, belo
     return isinstance(value, int | float) and not isinstance(value, bool) and above < value < below and value >= least
 
 
+def _is_part(value: Any) -> bool:
+    return _number(value, least=0) and value <= 1
+
+
 def _whole(value: Any, least: int, below: float = math.inf) -> bool:
     return isinstance(value, int) and _number(value, least=least, below=below)
 
@@ -273,7 +279,7 @@ _OF_STAGE: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "apart_from": ("the name of a data set", lambda value: value is None or _is_text(value)),
     "apart_by": (" or ".join(get_args(By)), lambda value: value in get_args(By)),
     "withhold": _BOOL,
-    "soft_labels": _BOOL,
+    "soft_labels": ("true, false or a number from 0 to 1", lambda value: _is_bool(value) or _is_part(value)),
     "soft_words": _BOOL,
     "auxiliary": (
         "a list of names of sets",

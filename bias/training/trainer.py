@@ -73,7 +73,7 @@ def choose(stage: Stage, data: Mapping[str, Sequence[Example]], seed: int) -> li
         if limit < len(examples):
             examples = random.Random(seed).sample(examples, limit)
         if stage.soft_labels:
-            examples = with_soft_labels(examples)
+            examples = with_soft_labels(examples, float(stage.soft_labels))
         if not stage.soft_words:
             examples = [replace(example, marks=None) for example in examples]
         if name in stage.auxiliary:

@@ -127,16 +127,21 @@ def is_named(spec: str) -> bool:
     return name in SOURCES and not Path(name).is_file()
 
 
-def with_soft_labels(examples: Iterable[Example]) -> list[Example]:
-    """The examples with the share of their votes as label where votes are known, unchanged where not.
+def with_soft_labels(examples: Iterable[Example], part: float = 1.0) -> list[Example]:
+    """The examples with the share of their votes as that part of their label, where votes are known.
 
-    The share is the plain one, unsmoothed: 3 of 5 is 0.6. Learning from such labels with cross-entropy keeps what the
+    The share is the plain one, unsmoothed: 3 of 5 is 0.6. The rest of the label stays what it was, for the label that
+    counts is not always that of the votes. Learning from such labels with cross-entropy keeps what the
     annotators disagreed about (Uma et al. 2021, "Learning from disagreement: a survey").
     """
-    return [
-        replace(example, label=example.votes[0] / example.votes[1]) if example.votes else example
-        for example in examples
-    ]
+
+    def softened(example: Example) -> Example:
+        if not example.votes:
+            return example
+        share = example.votes[0] / example.votes[1]
+        return replace(example, label=share if example.label is None else part * share + (1 - part) * example.label)
+
+    return list(map(softened, examples))
 
 
 def _parse(spec: str) -> tuple[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from bias.training.data.examples import Example
 from bias.training.data.pages import Page
 from bias.training.recipe import read_recipe
 from bias.training.shipped.wayfigures import MEASURED, PAGES, Material, compare, measure, outlets_held, sample_pages
-from bias.training.shipped.ways import FOLDS, read_ways, split
+from bias.training.shipped.ways import FOLDS, Way, read_ways, split, train_way
 
 ROOT = Path(__file__).parents[1]
 RECIPE = read_recipe(ROOT / "models" / "next" / "recipe.toml")
@@ -136,3 +137,25 @@ def test_differences_are_paired() -> None:
     assert found["difference"]["high"] < -0.15
     assert table["good"]["word_f1"]["value"]["value"] == pytest.approx(8 / 11, abs=1e-4)
     assert math.isclose(table["good"]["facts"]["value"]["value"], 1.0)
+
+
+def test_what_ways_share_is_trained_once(tiny_folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        'name = "x"\nbase = "x"\n[[stage]]\ndata = ["own"]\nepochs = 1\nbatch_size = 8\nlearning_rate = 1e-4\n'
+        '[[stage]]\ndata = ["babe"]\nepochs = 1\nbatch_size = 8\nlearning_rate = 1e-4\n',
+        "utf-8",
+    )
+    recipe = read_recipe(path)
+    plain = Way("plain", "", recipe)
+    other = Way("other", "", replace(recipe, stages=(recipe.stages[0], replace(recipe.stages[1], soft_words=True))))
+    data = {"own": examples(16), "babe": examples()}
+    shared = tmp_path / "work" / "shared"
+    folders = [train_way(way, 0, data, str(tiny_folder), tmp_path / "work") for way in (plain, other)]
+    assert folders[0] != folders[1]
+    (alike,) = shared.iterdir()
+    trained = alike / "stage-1" / "model.safetensors"
+    before = trained.stat().st_mtime_ns
+    train_way(plain, 1, {**data, "own": examples(8)}, str(tiny_folder), tmp_path / "work")
+    assert len(list(shared.iterdir())) == 2  # other data, another first stage
+    assert trained.stat().st_mtime_ns == before

@@ -12,6 +12,7 @@ from typing import Any
 
 from sklearn.model_selection import StratifiedGroupKFold
 from tokenizers import Tokenizer
+from transformers import set_seed
 
 from bias.errors import DataError
 from bias.training.bases import open_base
@@ -20,7 +21,7 @@ from bias.training.folder import write_folder
 from bias.training.model import BiasModel
 from bias.training.quiet import quiet
 from bias.training.recipe import Recipe, recipe_of
-from bias.training.shipped.folds import Data, shared_stages, train_shared
+from bias.training.shipped.folds import Data, shared_stages
 from bias.training.trainer import Watch, run_stages
 
 FOLDS = 3
@@ -83,14 +84,7 @@ def train_way(way: Way, fold: int, data: Data, base: str, folder: Path, watch: W
         return model_folder
     data = {name: data[name] for name in way.recipe.data} | {"babe": data["babe"]}
     first = shared_stages(way.recipe)
-    if first:
-        shared = train_shared(way.recipe, data, base, folder / "shared" / _digest(way.recipe, first))
-        model = BiasModel.from_pretrained(shared)
-        tokenizer = Tokenizer.from_file(str(shared / "tokenizer.json"))
-        tokenizer.enable_truncation(way.recipe.max_tokens)
-    else:
-        opened = open_base(base, way.recipe.losses, way.recipe.dropout, way.recipe.max_tokens)
-        model, tokenizer = opened.model, opened.tokenizer
+    model, tokenizer = _after_shared(way.recipe, first, data, base, folder / "shared")
     train, _ = split(data["babe"], fold, way.recipe.seed)
     seeded = replace(way.recipe, seed=way.recipe.seed + fold)
     with quiet():
@@ -101,13 +95,33 @@ def train_way(way: Way, fold: int, data: Data, base: str, folder: Path, watch: W
     return model_folder
 
 
-def _digest(recipe: Recipe, stages: int) -> str:
-    """What decides the shared stages, as a name for their folder."""
+def _after_shared(recipe: Recipe, count: int, data: Data, base: str, folder: Path) -> tuple[BiasModel, Tokenizer]:
+    """The model after the first `count` stages, each trained once for all ways that are alike so far."""
+    if not count:
+        set_seed(recipe.seed)
+        opened = open_base(base, recipe.losses, recipe.dropout, recipe.max_tokens)
+        return opened.model, opened.tokenizer
+    stages = recipe.stages[:count]
+    place = folder / _digest(replace(recipe, stages=stages), data)
+    trained = place / f"stage-{count}"
+    if not trained.is_dir():
+        model, tokenizer = _after_shared(recipe, count - 1, data, base, folder)
+        with quiet():
+            run_stages(replace(recipe, stages=stages), model, tokenizer, data, place, first=count - 1)
+    tokenizer = Tokenizer.from_file(str(trained / "tokenizer.json"))
+    tokenizer.enable_truncation(recipe.max_tokens)
+    return BiasModel.from_pretrained(trained), tokenizer
+
+
+def _digest(recipe: Recipe, data: Data) -> str:
+    """What decides the recipe's stages, as a name for their folder."""
+    names = dict.fromkeys(name for stage in recipe.stages for name in (*stage.data, *filter(None, [stage.apart_from])))
     decided = [
-        [asdict(stage) for stage in recipe.stages[:stages]],
+        [asdict(stage) for stage in recipe.stages],
         recipe.losses,
         recipe.seed,
         recipe.max_tokens,
         recipe.blind,
+        {name: hashlib.sha256("\n".join(e.text for e in data[name]).encode()).hexdigest() for name in names},
     ]
     return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:12]

@@ -27,6 +27,9 @@ FEWEST_WORDS = 100
 FEWEST_OF_EACH = 8
 """Pages of each section that an outlet has at least to be learned from."""
 
+LEARNED = 0.5
+"""Share of an outlet's pages that are learned from: the others are left to rank scores among, and to measure on."""
+
 SENTENCES = 12
 """Sentences of a page that are learned from at most."""
 
@@ -129,7 +132,8 @@ def page_examples(rows: Iterable[Mapping[str, Any]]) -> Iterator[Example]:
         parts = [[page for page in outlets[outlet] if page.section == section] for section in SECTIONS]
         count = min(map(len, parts))
         if outlet and count >= FEWEST_OF_EACH:
-            for page in (page for part in parts for page in generator.sample(part, count)):
+            taken = [generator.sample(part, round(LEARNED * count)) for part in parts]
+            for page in (page for part in taken for page in part):
                 yield from _examples(page, generator)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,7 @@ from bias.cli import main
 from bias.detector import Detector
 from bias.errors import DataError, InputError
 from bias.modelfolder import open_model
+from bias.segmentation import segment
 from bias.training.calibration import recalibrate as module
 from bias.training.calibration.calibrate import NEWS_SHARE, RECORD
 from bias.training.calibration.recalibrate import Material, recalibrate, refuse_packaged
@@ -304,6 +306,18 @@ def test_a_folder_of_pages_gives_percentiles_that_go_when_their_maps_do(
     assert "percentiles of --prior balanced dropped" in result.out
     assert manifest(folder)["reference"] is None
     assert Detector(folder).score("The vote.").percentile is None
+
+
+def test_no_page_is_ranked_among_that_the_model_was_trained_on(run: Run, folder: Path, tmp_path: Path) -> None:
+    pages = write_pages(tmp_path / "pages", 22)
+    known = (pages / "opinion" / "0.txt").read_text("utf-8")
+    seen = replace(sentences(1)[0], text=segment(known)[-1].text)
+    write_seen(folder, Split((seen,), (), ()))
+    result = run("--model", folder, "--reference", pages)
+    assert result.status == 0, result.err
+    counts = [int(count) for count in re.findall(r"(\d+) (?:news|opinion)", result.out)]
+    left_out = int(re.findall(r"left out (\d+) pages", result.out)[0])
+    assert left_out == 44 - sum(counts) >= 1
 
 
 def test_a_table_of_pages_weighs_leanings_and_takes_a_sample(folder: Path, tmp_path: Path) -> None:

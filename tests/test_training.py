@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -27,7 +28,7 @@ from bias.training.calibration.fitting import (
 from bias.training.calibration.reference import quantiles, sample
 from bias.training.data.basil import read_basil
 from bias.training.data.examples import Example, article_groups, find_words, near_duplicates, withhold
-from bias.training.data.pages import Page, clean
+from bias.training.data.pages import SENTENCES, Page, clean, page_examples
 from bias.training.data.sources import outlet_name, read_babe, read_own, read_source
 from bias.training.evaluation.measures import calibration_error, cluster_draws, evaluate, f1_of_counts, word_counts
 from bias.training.features import collate, to_features
@@ -335,6 +336,27 @@ def test_columns_that_pass_as_news_are_left_out() -> None:
     kept = clean(pages)
     assert [p.section for p in kept] == ["news", "opinion", "news"]
     assert not kept[-1].text.startswith("Sign up")
+
+
+def test_half_of_an_outlets_pages_of_each_section_are_learned_from() -> None:
+    rows = [
+        {
+            "text": "\n\n".join(f"In {section} {i} the council of {outlet} met {j} times." for j in range(20)),
+            "section": section,
+            "title": f"{outlet} {section} {i}",
+            "outlet": outlet,
+        }
+        for outlet, counts in {"a.org": (12, 30), "b.org": (5, 40)}.items()
+        for section, count in zip(("news", "opinion"), counts, strict=True)
+        for i in range(count)
+    ]
+    examples = list(page_examples(rows))
+    assert {example.outlet for example in examples} == {"a.org"}
+    learned = {example.group: example.opinion for example in examples}
+    assert sorted(learned.values()) == [0.0] * 6 + [1.0] * 6
+    assert all(example.label is None for example in examples)
+    found = Counter(example.group for example in examples)
+    assert set(found.values()) == {SENTENCES}
 
 
 def test_the_sample_is_even_and_leanings_weigh_the_same() -> None:

@@ -228,6 +228,8 @@ def _lines(outcome: Outcome) -> Iterator[str]:
         yield f"left out {outcome.seen_articles:,} articles that the model was trained on"
     if outcome.news is not None:
         yield from _news_lines(outcome.news)
+    if outcome.seen_pages:
+        yield f"left out {outcome.seen_pages:,} pages that the model was trained on"
     if outcome.corpus is not None:
         yield f"percentiles: {outcome.corpus}"
     for prior in outcome.dropped:
@@ -254,6 +256,7 @@ def _facts(outcome: Outcome, folder: Path) -> dict[str, Any]:
         "seen_sentences": outcome.seen_sentences,
         "news": outcome.news,
         "seen_articles": outcome.seen_articles,
+        "seen_pages": outcome.seen_pages,
         "reference": outcome.corpus,
         "dropped": list(outcome.dropped),
     }

@@ -20,7 +20,7 @@ from bias.training.data.basil import read_basil
 from bias.training.data.examples import Example
 from bias.training.data.pages import Page, clean, read_pages
 from bias.training.data.sources import SOURCES, read_source
-from bias.training.data.splits import By
+from bias.training.data.splits import By, read_seen
 from bias.training.folder import update_manifest
 from bias.training.model import BiasModel
 from bias.training.recipe import Recipe, read_recipe
@@ -96,9 +96,8 @@ def reference(
     each: Annotated[int, typer.Option(help="Pages of every section and leaning at most.")] = 150,
 ) -> None:
     """Score a sample of the reference corpus and store its percentiles with the model."""
-    found = corpus.make_reference(
-        Detector(model), read_pages(data / "news_articles.parquet"), REFERENCE, each=each, watch=_with_bar
-    )
+    pages, _ = corpus.unread(read_pages(data / "news_articles.parquet"), read_seen(model))
+    found = corpus.make_reference(Detector(model), pages, REFERENCE, each=each, watch=_with_bar)
     update_manifest(model, reference=found)
     typer.echo(found["corpus"])
 

@@ -38,7 +38,7 @@ from bias.training.calibration.calibrate import (
     read_development,
 )
 from bias.training.calibration.newsmap import cross_fitted_news, fit_news, read_news
-from bias.training.calibration.reference import make_reference
+from bias.training.calibration.reference import make_reference, unread
 from bias.training.calibration.thresholds import parse_rule
 from bias.training.card import CardTemplate, write_card
 from bias.training.data.basil import AnnotatedArticle
@@ -74,7 +74,7 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done, and what was left out: sentences and articles that the model was trained on.
+    """What was done, and what was left out: sentences, articles and pages that the model was trained on.
 
     `moved_news` says that `news` is now `balanced` moved to `NEWS_SHARE`. `news` are the figures of the `news` maps on
     whole articles, each event by maps fitted on the others. `corpus` describes the reference; `dropped` are the priors
@@ -87,6 +87,7 @@ class Outcome:
     news: Mapping[str, Any] | None = None
     seen_articles: int = 0
     corpus: str | None = None
+    seen_pages: int = 0
     dropped: tuple[str, ...] = ()
 
 
@@ -193,8 +194,9 @@ def _fit(
     reference, dropped = _still_true(model, values)
     if material.pages:
         changed = replace(model, calibration=read_calibration(values))
-        reference = make_reference(detector, material.pages, material.reference, model=changed, each=each, watch=watch)
-        outcome = replace(outcome, corpus=reference["corpus"])
+        pages, seen = unread(material.pages, trained)
+        reference = make_reference(detector, pages, material.reference, model=changed, each=each, watch=watch)
+        outcome = replace(outcome, corpus=reference["corpus"], seen_pages=seen)
         dropped = ()
     return {"calibration": values, RECORD: record, "reference": reference}, replace(outcome, dropped=dropped)
 

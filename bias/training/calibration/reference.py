@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,26 @@ from bias.quotation import attribute
 from bias.scoring import make_report
 from bias.segmentation import segment
 from bias.training.data.pages import FEWEST_WORDS, SECTIONS, Page, clean
+from bias.training.data.splits import fingerprint
 from bias.types import Article, QuotesMode
 
 FEWEST_PAGES = 20
 """Pages of each section that percentiles ask for: fewer tell a rank to no better than five percent."""
 
 MODES: tuple[QuotesMode, ...] = ("separate", "include")
+
+
+def unread(pages: Iterable[Page], trained: Mapping[str, str]) -> tuple[list[Page], int]:
+    """The pages of which the model was trained on no sentence, and the number of the others.
+
+    A model scores a page that it knows by heart higher or lower than others of its kind.
+
+    Args:
+        trained: fingerprints of the sentences trained on, as `read_seen` gives them.
+    """
+    found = clean(pages)
+    kept = [page for page in found if not any(fingerprint(s.text) in trained for s in segment(page.text))]
+    return kept, len(found) - len(kept)
 
 
 def sample(pages: Sequence[Page], each: int, seed: int) -> list[Page]:

@@ -13,9 +13,9 @@ from sklearn.metrics import cohen_kappa_score
 
 from bias.detector import Detector
 from bias.errors import DataError
+from bias.review.agreement import agreement
 from bias.review.corrections import (
     Correction,
-    agreement,
     correction_of,
     latest,
     taken_back,
@@ -125,20 +125,37 @@ def test_rows_train(report: ArticleReport, tmp_path: Path) -> None:
     examples = load_data([str(path)]).examples
     assert [example.label for example in examples] == [1.0, 0.0, 0.0]
     assert examples[0].spans == ((4, 12),)
-    assert {example.group for example in examples} == {"<text>"}
+    assert len({example.group for example in examples}) == 1
 
 
 def test_a_verdict_on_the_outlets_words_is_learned_with_the_quote_withheld(
     report: ArticleReport, tmp_path: Path
 ) -> None:
     (row,) = to_examples([verdict(report, 1, "opinionated", "friends")])
-    assert row["text"] == report.sentences[1].sentence.text
+    assert row["text"] == 'The "..." plan, the mayor said, would hand her friends a pier.'
     path = tmp_path / "reviewed.jsonl"
     path.write_text(json.dumps(row), "utf-8")
-    written, outlet = withhold(load_data([str(path)]).examples[0])
-    assert written.label == outlet.label == 1.0
-    ((start, end),) = outlet.spans or ()
-    assert outlet.text[start:end] == "friends"
+    (learned,) = withhold(load_data([str(path)]).examples[0])
+    assert learned.label == learned.outlet_label == 1.0
+    ((start, end),) = learned.spans or ()
+    assert learned.text[start:end] == "friends"
+
+
+def test_words_that_nobody_named_are_not_known(report: ArticleReport, tmp_path: Path) -> None:
+    bare = replace(verdict(report, 0, "opinionated", "reckless"), spans=())
+    path = tmp_path / "reviewed.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in to_examples([bare, verdict(report, 2, "neutral")])))
+    assert [example.spans for example in load_data([str(path)]).examples] == [None, ()]
+
+
+def test_quoted_speech_is_not_marked(report: ArticleReport) -> None:
+    with pytest.raises(DataError, match="quoted speech"):
+        verdict(report, 1, "opinionated", "greedy")
+
+
+def test_a_quote_throughout_gives_no_row(report: ArticleReport) -> None:
+    made = verdict(report, 2, "neutral")
+    assert to_examples([replace(made, withheld=((0, len(made.text) - 1),))]) == []
 
 
 LABELS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=12)
@@ -170,3 +187,5 @@ def test_agreement_on_words_is_their_f1(report: ArticleReport) -> None:
     assert found.words == pytest.approx(2 / 3)
     with pytest.raises(DataError, match="no sentence in common"):
         agreement([one], [verdict(report, 2, "neutral", reviewer="ben")])
+    with pytest.raises(DataError, match="ana and ben together"):
+        agreement([one], [one, verdict(report, 2, "neutral", reviewer="ben")])

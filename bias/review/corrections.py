@@ -132,11 +132,10 @@ def correction_of(
         time: ISO 8601; now if not given.
 
     Raises:
-        DataError: a span is outside the sentence or holds no word.
+        DataError: a span is outside the sentence, holds no word, or is in quoted speech.
     """
     sentence = result.sentence
-    counted = [span for span in result.spans if span.voice == "outlet" or report.quotes == "include"]
-    marked = tuple((span.start - sentence.start, span.end - sentence.start) for span in counted)
+    marked = _marked(report, result)
     withheld = sentence.withheld if report.quotes == "separate" else ()
     chosen = (
         marked
@@ -162,7 +161,21 @@ def correction_of(
         time=time or datetime.now(UTC).isoformat(timespec="seconds"),
     )
     _check(made)
+    if any(a < end and start < b for start, end in made.spans for a, b in made.withheld):
+        raise DataError("these words are in quoted speech, which is not judged: mark the outlet's own")
     return made
+
+
+def decision_on(report: ArticleReport, result: SentenceResult, correction: Correction) -> Decision | None:
+    """What a verdict, given under whatever model and threshold, does to the sentence as this report has it."""
+    return replace(correction, scored=result.label, marked=_marked(report, result)).decision
+
+
+def _marked(report: ArticleReport, result: SentenceResult) -> Offsets:
+    """The loaded words that count, as offsets within the sentence."""
+    start = result.sentence.start
+    counted = (span for span in result.spans if span.voice == "outlet" or report.quotes == "include")
+    return tuple((span.start - start, span.end - start) for span in counted)
 
 
 def _whole_words(text: str, spans: Sequence[tuple[int, int]]) -> Offsets:
@@ -195,85 +208,40 @@ def latest(corrections: Iterable[Correction]) -> list[Correction]:
 def to_examples(corrections: Iterable[Correction]) -> list[dict[str, Any]]:
     """Rows for `bias train`, one for each verdict that stands.
 
-    A sentence that the outlet words neutrally around a quote says nothing of the quote, so its row is the sentence with
-    the quote withheld; that is what the model reads when it judges the outlet's own words. Spans are offsets into the
-    row's text.
+    The verdict says nothing of the quotes, so a row is the sentence with them withheld: what the model reads when it
+    judges the outlet's own words. `spans` are offsets into the row's text, and null where the sentence is opinionated
+    and nobody said by which words. A sentence that is a quote throughout gives no row.
     """
-    return [_row(correction) for correction in latest(corrections)]
+    rows = (_row(correction) for correction in latest(corrections))
+    return [row for row in rows if WORD.search(row["text"])]
 
 
 def _row(correction: Correction) -> dict[str, Any]:
-    text = correction.text
-    if correction.withheld and correction.label == "neutral":
-        text = _withheld(correction)
+    text, spans = _withheld(correction)
     return {
         "text": text,
         "label": correction.label,
         "outlet_label": correction.label if correction.quotes == "separate" else None,
-        "spans": [list(span) for span in correction.spans],
-        "group": correction.source,
+        "spans": None if correction.label == "opinionated" and not spans else spans,
+        "group": correction.article,
+        "source": correction.source,
         "reviewer": correction.reviewer,
         "decision": correction.decision,
         "time": correction.time,
     }
 
 
-def _withheld(correction: Correction) -> str:
+def _withheld(correction: Correction) -> tuple[str, list[list[int]]]:
+    """The sentence with the content of its quotes replaced by `WITHHELD`, and the loaded words as they lie then."""
     parts, at = [], 0
     for start, end in correction.withheld:
         parts += [correction.text[at:start], WITHHELD]
         at = end
-    return "".join(parts) + correction.text[at:]
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How far two reviewers agree on the sentences that both judged.
-
-    `kappa` is Cohen's (1960), and None where chance alone would make them agree throughout. `words` is the F1 of one's
-    loaded words against the other's, on sentences that both call opinionated; None if there are none.
-    """
-
-    sentences: int
-    share: float
-    kappa: float | None
-    words: float | None
-
-
-def agreement(one: Iterable[Correction], other: Iterable[Correction]) -> Agreement:
-    """Agreement of two reviewers, or of two passes of one.
-
-    Raises:
-        DataError: they share no sentence.
-    """
-    first, second = ({(c.article, c.start): c for c in latest(found)} for found in (one, other))
-    pairs = [(first[place], second[place]) for place in first if place in second]
-    if not pairs:
-        raise DataError("the two have no sentence in common that both judged")
-    same = sum(a.label == b.label for a, b in pairs) / len(pairs)
-    shares = [sum(pair[i].label == "opinionated" for pair in pairs) / len(pairs) for i in (0, 1)]
-    chance = shares[0] * shares[1] + (1 - shares[0]) * (1 - shares[1])
-    kappa = None if chance == 1 else (same - chance) / (1 - chance)
-    return Agreement(
-        len(pairs), same, kappa, _word_agreement([p for p in pairs if p[0].label == p[1].label == "opinionated"])
-    )
-
-
-def _word_agreement(pairs: Sequence[tuple[Correction, Correction]]) -> float | None:
-    both = total = 0
-    for a, b in pairs:
-        one, other = (_marked_words(correction) for correction in (a, b))
-        both += len(one & other)
-        total += len(one) + len(other)
-    return 2 * both / total if total else None
-
-
-def _marked_words(correction: Correction) -> set[int]:
-    return {
-        match.start()
-        for match in WORD.finditer(correction.text)
-        if any(start < match.end() and match.start() < end for start, end in correction.spans)
-    }
+    spans = []
+    for start, end in correction.spans:
+        shift = sum(len(WITHHELD) - (b - a) for a, b in correction.withheld if b <= start)
+        spans.append([start + shift, end + shift])
+    return "".join(parts) + correction.text[at:], spans
 
 
 def taken_back(correction: Correction, time: str | None = None) -> Correction:

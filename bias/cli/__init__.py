@@ -17,6 +17,7 @@ from bias.cli.export import export
 from bias.cli.info import info
 from bias.cli.lexicon import lexicon
 from bias.cli.predict import predict
+from bias.cli.review import review
 from bias.cli.score import score
 from bias.cli.status import ExitStatus, guarded
 from bias.cli.streams import complain, prepare
@@ -47,7 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (score, predict, info, lexicon, train, evaluate, calibrate, export, audit, suggest):
+for command in (score, predict, info, lexicon, train, evaluate, calibrate, export, audit, suggest, review):
     app.command()(guarded(command))
 
 

@@ -7,6 +7,7 @@ import { articlesOf } from "./files.js";
 const at = (id) => document.getElementById(id);
 const view = new ArticleView(at("article"), describeChosen);
 const done = []; // what undo takes back, newest last
+const narrow = matchMedia("(max-width: 52rem)"); // as in the style sheet
 let queue = [];
 let threshold = null; // that of the model, unless the reviewer has moved the slider
 let busy = Promise.resolve();
@@ -42,7 +43,8 @@ function queueItem(item) {
   const link = document.createElement("a");
   link.href = `#${item.id}`;
   const name = document.createElement("b");
-  name.textContent = item.title ?? item.source;
+  name.textContent = item.title ?? item.source.split("/").at(-1);
+  link.title = item.source;
   const count = document.createElement("span");
   count.className = "faint";
   count.textContent = item.sentences === null ? `${item.judged} judged` : `${item.judged} of ${item.sentences} judged`;
@@ -86,7 +88,9 @@ function present(shown) {
     item.judged = view.verdicts.size;
     showQueue();
   }
-  if (isNew) window.scrollTo({ top: 0, behavior: "instant" });
+  if (!isNew) return;
+  if (narrow.matches) at("queue").open = false;
+  view.root.scrollTo({ top: 0, behavior: "instant" });
 }
 
 function stepArticle(step) {
@@ -218,6 +222,9 @@ at("bar").addEventListener("pointerdown", (event) => {
 at("bar").addEventListener("click", (event) => {
   const button = event.target.closest("[data-action]");
   if (button) act(button.dataset.action);
+});
+narrow.addEventListener("change", () => {
+  at("queue").open = !narrow.matches;
 });
 at("help-open").addEventListener("click", () => at("help").showModal());
 at("threshold").addEventListener("input", () => {

@@ -11,6 +11,7 @@ const narrow = matchMedia("(max-width: 52rem)"); // as in the style sheet
 let queue = [];
 let threshold = null; // that of the model, unless the reviewer has moved the slider
 let busy = Promise.resolve();
+let waiting = 0;
 
 function say(text, isError = false) {
   at("status").textContent = text;
@@ -19,8 +20,12 @@ function say(text, isError = false) {
 
 // One thing at a time, in the order asked for; what goes wrong is told, and nothing on the page pretends otherwise.
 function run(task) {
-  busy = busy.then(task).catch((error) => say(error.message, true));
-  return busy;
+  waiting += 1;
+  at("article").setAttribute("aria-busy", "true");
+  busy = busy.then(task).catch((error) => say(error.message, true)).then(() => {
+    waiting -= 1;
+    at("article").setAttribute("aria-busy", String(waiting > 0));
+  });
 }
 
 // The queue

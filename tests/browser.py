@@ -1,0 +1,79 @@
+"""What the tests of the page need: a real server in a process of its own, and Chromium.
+
+Where either is missing the tests are skipped, unless BIAS_BROWSER is set: then that is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+REQUIRED = bool(os.environ.get("BIAS_BROWSER"))
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+def need(there: object, what: str) -> None:
+    """Skip the test without it, or fail where browsers are required."""
+    if not there:
+        pytest.fail(f"{what} is missing") if REQUIRED else pytest.skip(f"{what} is missing")
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser with an empty profile."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        need(None, "playwright")
+        raise
+    need(CHROMIUM, "chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Server:
+    """`bias review` on a free port; `address` is that of its page."""
+
+    def __init__(self, folder: Path, model: Path, *arguments: str) -> None:
+        command = [sys.executable, "-m", "bias", "review", "--model", str(model), "--reviewer", "ana"]
+        command += ["--labels", "labels.jsonl", "--port", "0", "--no-browser", *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+        self.labels = folder / "labels.jsonl"
+        self.process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+        assert self.process.stderr is not None
+        line = self.process.stderr.readline()
+        assert line.startswith("Review: "), line + self.process.stderr.read()
+        self.address = line.split()[1]
+        # What else it writes is of no interest, but a full pipe would stop it.
+        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+
+    def get(self, path: str) -> bytes:
+        """The body of an answer."""
+        with urlopen(self.address.partition("?")[0].rstrip("/") + path, timeout=30) as answer:
+            return answer.read()
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()

@@ -18,14 +18,15 @@ from bias.errors import BiasError
 from bias.types import Article, ArticleReport, QuotesMode, Sentence, Span
 
 if TYPE_CHECKING:
+    from bias.comparing import compare
     from bias.detector import Detector
     from bias.reading import read
 
 __version__ = "0.1.0"
 
-__all__ = ["Article", "ArticleReport", "BiasError", "Detector", "Sentence", "Span", "read", "score"]
+__all__ = ["Article", "ArticleReport", "BiasError", "Detector", "Sentence", "Span", "compare", "read", "score"]
 
-_LAZY = {"Detector": "bias.detector", "read": "bias.reading"}
+_LAZY = {"Detector": "bias.detector", "compare": "bias.comparing", "read": "bias.reading"}
 
 
 def score(

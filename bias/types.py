@@ -10,9 +10,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bias.words import WORD
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bias.frames import Rows
 
 SCHEMA_VERSION = 1
 
@@ -293,6 +298,17 @@ class ArticleReport:
         from bias.reporting.html import render_page
 
         return render_page((self,))
+
+    def to_frame(self, rows: Rows = "sentences") -> pd.DataFrame:
+        """A pandas table with a row a sentence, or a row a loaded word (`spans`); see `bias.frames` for the columns.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+            UsageError: there are no such rows.
+        """
+        from bias.frames import to_frame
+
+        return to_frame((self,), rows)
 
     def _repr_html_(self) -> str:
         from bias.reporting.html import render_fragment

@@ -7,13 +7,14 @@ that comes from an article is escaped by Jinja and made `visible` first.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from bias.comparing import Comparison
 from bias.reporting import wording
-from bias.reporting.marking import is_aside, is_counted, paragraphs, pieces, visible
+from bias.reporting.marking import is_aside, is_counted, paragraphs, pieces, strongest, terms_of, visible
 from bias.reporting.records import Outcome
 from bias.types import ArticleReport
 
@@ -27,13 +28,36 @@ def render_page(outcomes: Sequence[Outcome]) -> str:
         {"id": f"a{number}", "outcome": outcome, "is_report": isinstance(outcome, ArticleReport)}
         for number, outcome in enumerate(outcomes, 1)
     ]
-    return _environment().get_template("page.html.jinja").render(title=title, entries=entries, indexed=alone is None)
+    template = _environment().get_template("page.html.jinja")
+    return _exact(template.render(title=title, entries=entries, indexed=alone is None))
 
 
-def render_fragment(report: ArticleReport) -> str:
-    """One report as a `div` with its own style sheet, whose rules reach nothing outside it."""
+def render_fragment(report: ArticleReport, *, marks: Mapping[int, str] | None = None) -> str:
+    """One report as a `div` with its own style sheet, whose rules reach nothing outside it.
+
+    Every sentence is an element with `data-index`, `data-start` and `data-end`, every loaded word one with its offsets:
+    what a page or a widget takes clicks by.
+
+    Args:
+        marks: what a reviewer decided on a sentence, by its index: "accepted", "rejected" or "changed".
+    """
     digest = hashlib.sha256(repr((report.article, report.threshold)).encode()).hexdigest()
-    return _environment().get_template("fragment.html.jinja").render(report=report, id=f"nb-{digest[:8]}")
+    template = _environment().get_template("fragment.html.jinja")
+    return _exact(template.render(report=report, id=f"nb-{digest[:8]}", decisions=marks or {}))
+
+
+def render_comparison(comparison: Comparison, *, page: bool = False) -> str:
+    """Articles side by side, as a `div` like that of `render_fragment` or as a page."""
+    reports = comparison.reports
+    digest = hashlib.sha256(repr([(report.article, report.threshold) for report in reports]).encode()).hexdigest()
+    template = _environment().get_template("comparison.html.jinja")
+    ranked = list(dict.fromkeys(kind for report in reports for kind in report.percentile or {}))
+    return _exact(template.render(of=comparison, id=f"nb-{digest[:8]}", page=page, ranked=ranked))
+
+
+def _exact(html: str) -> str:
+    """Carriage returns as references: a parser makes line feeds of bare ones, and offsets would slip."""
+    return html.replace("\r", "&#13;")
 
 
 @cache
@@ -47,11 +71,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["zip"] = zip
     environment.globals |= {
         "paragraphs": paragraphs,
         "pieces": pieces,
         "is_aside": is_aside,
         "is_counted": is_counted,
+        "strongest": strongest,
+        "terms_of": terms_of,
         "say": wording,
     }
     return environment

@@ -98,6 +98,21 @@ def is_aside(report: ArticleReport, result: SentenceResult) -> bool:
     return report.quotes == "separate" and not result.sentence.counted and result.label == "neutral"
 
 
+def strongest(report: ArticleReport, most: int = 3) -> list[SentenceResult]:
+    """The opinionated sentences of the highest probability, in the article's order."""
+    found = sorted(report.opinionated, key=lambda result: -report.decisive(result))[:most]
+    return sorted(found, key=lambda result: result.sentence.index)
+
+
+def terms_of(report: ArticleReport) -> list[str]:
+    """The loaded words that count, each once and as first written, those of the highest probability first."""
+    found = sorted((span for span in report.spans if is_counted(report, span)), key=lambda span: -span.probability)
+    terms: dict[str, str] = {}
+    for span in found:
+        terms.setdefault(span.text.casefold(), span.text)
+    return list(terms.values())
+
+
 def paragraphs(report: ArticleReport) -> tuple[tuple[SentenceResult | str, ...], ...]:
     """The article by paragraphs: sentences, and the text between them as it stands there (whitespace, as a rule).
 

@@ -56,8 +56,10 @@ class Server:
         self.labels = folder / "labels.jsonl"
         self.process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
         assert self.process.stderr is not None
-        line = self.process.stderr.readline()
-        assert line.startswith("Review: "), line + self.process.stderr.read()
+        told = []
+        while not (line := self.process.stderr.readline()).startswith("Review: "):
+            told.append(line)
+            assert line, f"the server has ended: {''.join(told)}"
         self.address = line.split()[1]
         # What else it writes is of no interest, but a full pipe would stop it.
         threading.Thread(target=self.process.stderr.read, daemon=True).start()

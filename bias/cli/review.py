@@ -194,6 +194,7 @@ def _user() -> str:
 
 def _export(labels: Path, target: str, overwrite: bool) -> ExitStatus:
     from bias.output import JsonLinesWriter, row_writer
+    from bias.reporting.wording import count
     from bias.review.corrections import to_examples
     from bias.review.store import read_corrections
 
@@ -206,7 +207,7 @@ def _export(labels: Path, target: str, overwrite: bool) -> ExitStatus:
         with row_writer(path) as writer:
             for row in rows:
                 writer.write(row)
-    note(f"{len(rows):,} sentences" + (f" to {path}: bias train {path} -o DIR" if path else ""))
+    note(count(len(rows), "sentence") + (f" to {path}: bias train {path} -o DIR" if path else ""))
     return ExitStatus.DONE
 
 

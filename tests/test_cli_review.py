@@ -85,7 +85,7 @@ def test_exported_rows_are_those_that_stand(tmp_path: Path, capsys: pytest.Captu
     command = ["review", "--labels", str(labels), "--export", str(target)]
     assert main(command) == 0
     assert capsys.readouterr().err.startswith("1 sentence to ")
-    (row,) = map(json.loads, target.read_text("utf-8").splitlines())
+    (row,) = map(json.loads, target.read_text("utf-8").strip().split("\n"))
     assert (row["text"], row["label"], row["spans"]) == (VERDICT.text, "neutral", [])
     assert main(command) == 2
     assert "there already" in line(capsys)

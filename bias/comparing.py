@@ -111,7 +111,9 @@ class Comparison:
         """
         try:
             from bias.reporting.comparisonplot import draw
-        except ImportError as error:
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] == "bias":
+                raise  # a fault of ours, not a package that is missing
             raise MissingExtraError("a picture", "notebook") from error
         return draw(self)
 

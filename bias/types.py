@@ -12,12 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from bias.errors import MissingExtraError
 from bias.words import WORD
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from bias.frames import Rows
+    from bias.review.widget import Review
 
 SCHEMA_VERSION = 1
 
@@ -309,6 +313,25 @@ class ArticleReport:
         from bias.frames import to_frame
 
         return to_frame((self,), rows)
+
+    def review(self, *, reviewer: str | None = None, labels: str | Path | None = None) -> Review:
+        """A widget to accept, reject and correct the report in a notebook, and to make training data of that.
+
+        Args:
+            reviewer: whose verdicts they are; the user of this machine if not given.
+            labels: a file that every verdict is added to, as `bias review --labels`; what it holds on this article is
+                taken up. Without it verdicts last as long as the notebook's kernel.
+
+        Raises:
+            MissingExtraError: anywidget is not installed.
+        """
+        try:
+            from bias.review.widget import Review
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] == "bias":
+                raise  # a fault of ours, not a package that is missing
+            raise MissingExtraError("a review in a notebook", "notebook") from error
+        return Review(self, reviewer=reviewer, labels=labels)
 
     def _repr_html_(self) -> str:
         from bias.reporting.html import render_fragment

@@ -10,6 +10,7 @@ export class ArticleView {
     this.onChoose = onChoose;
     this.id = this.report = this.chosen = null;
     this.words = null;
+    this.added = []; // ranges of the words that the reviewer marked
     const choose = (event) => {
       const sentence = event.target.closest(".sentence[data-index]");
       if (sentence) this.choose(Number(sentence.dataset.index), false);
@@ -38,7 +39,7 @@ export class ArticleView {
 
   // The words that the reviewer marked are drawn over the text, and the marks taken off say so.
   drawWords() {
-    const added = [];
+    this.leave();
     for (const [index, verdict] of this.verdicts) {
       const sentence = this.element(index);
       const { start } = this.report.sentences[index];
@@ -51,10 +52,19 @@ export class ArticleView {
       for (const span of verdict.spans) {
         if (marked.some(([a, b]) => a === span[0] && b === span[1])) continue;
         const range = rangeOf([span[0] - start, span[1] - start], sentence);
-        if (range) added.push(range);
+        if (range) this.added.push(range);
       }
     }
-    if (CSS.highlights) CSS.highlights.set("added", new Highlight(...added));
+    if (!CSS.highlights) return;
+    const all = CSS.highlights.get("added") ?? new Highlight(); // of every view: a notebook may hold several
+    for (const range of this.added) all.add(range);
+    CSS.highlights.set("added", all);
+  }
+
+  // Take the drawn words off the page.
+  leave() {
+    for (const range of this.added) CSS.highlights?.get("added")?.delete(range);
+    this.added = [];
   }
 
   // Whether a mark is on the outlet's own words.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,19 @@ def test_a_decision_is_shown_on_its_sentence(client: TestClient) -> None:
     shown = client.get(f"/v1/articles/{key}", params={"threshold": 0}).json()
     assert shown["verdicts"][0]["decision"] == "rejected"
     assert "rejected" in shown["html"].partition("</style>")[2]
+
+
+def test_one_sentence_is_shown_as_in_its_article(client: TestClient) -> None:
+    key = first(client)
+    judge(client, key, sentences=[0, 1], label="neutral")
+    whole = client.get(f"/v1/articles/{key}").json()
+    part = client.get(f"/v1/articles/{key}", params={"sentence": 1}).json()
+    assert part["report"]["sentences"] == whole["report"]["sentences"][1:2]
+    assert part["verdicts"] == whole["verdicts"][1:]
+    tag = re.compile(r'<\w+ class="sentence[^>]*data-index="1"[^>]*>')
+    tags = [set(tag.findall(shown["html"])) for shown in (whole, part)]
+    assert len(tags[0]) == 1
+    assert tags[0] == tags[1]
 
 
 def test_a_verdict_is_found_again_by_its_place(client: TestClient, desk: Desk, tmp_path: Path) -> None:

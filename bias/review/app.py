@@ -25,7 +25,7 @@ from bias import __version__
 from bias.errors import BiasError, DataError, InputError, OutputError
 from bias.reading import read_bytes
 from bias.reporting.html import render_fragment
-from bias.review.corrections import decision_on, latest, to_examples
+from bias.review.corrections import Decision, decision_on, latest, to_examples
 from bias.review.desk import Desk, NotOnDeskError, TooSlowError
 from bias.review.messages import Given, Health, Item, Model, Saved, Shown, Text, Verdict, given, item
 from bias.types import Article
@@ -68,7 +68,7 @@ def create_app(desk: Desk) -> FastAPI:
 
     @app.post("/v1/score")
     def score(body: Text) -> Shown:
-        return _shown(desk, desk.add(_article(body)), None)
+        return _shown(desk, desk.add(_article(body)))
 
     @app.get("/v1/articles")
     def articles() -> list[Item]:
@@ -80,8 +80,12 @@ def create_app(desk: Desk) -> FastAPI:
         return next(item(progress) for progress in desk.progress() if progress.id == key)
 
     @app.get("/v1/articles/{article}")
-    def article(article: str, threshold: Annotated[float | None, Query(ge=0, le=1)] = None) -> Shown:
-        return _shown(desk, article, threshold)
+    def article(
+        article: str,
+        threshold: Annotated[float | None, Query(ge=0, le=1)] = None,
+        sentence: Annotated[int | None, Query(ge=0, description="Show this one alone.")] = None,
+    ) -> Shown:
+        return _shown(desk, article, threshold, sentence)
 
     @app.post("/v1/labels")
     def judge(body: Verdict) -> Saved:
@@ -114,19 +118,19 @@ def _article(body: Text) -> Article:
     return replace(article, title=body.title) if body.title else article
 
 
-def _shown(desk: Desk, key: str, threshold: float | None) -> Shown:
+def _shown(desk: Desk, key: str, threshold: float | None = None, sentence: int | None = None) -> Shown:
     report, verdicts = desk.report(key, threshold), desk.verdicts(key)
-    decisions = {
-        index: decision
-        for index, verdict in verdicts.items()
-        if (decision := decision_on(report, report.sentences[index], verdict)) is not None
-    }
-    return Shown(
-        id=key,
-        report=report.to_dict(),
-        html=render_fragment(report, marks=decisions),
-        verdicts=[given(verdict, decisions.get(index)) for index, verdict in verdicts.items()],
-    )
+    if sentence is not None:
+        report = replace(report, sentences=report.sentences[sentence : sentence + 1])
+    decisions: dict[int, Decision] = {}
+    messages = []
+    for result in report.sentences:
+        if verdict := verdicts.get(result.sentence.index):
+            decision = decision_on(report, result, verdict)
+            messages.append(given(verdict, decision))
+            if decision is not None:
+                decisions[verdict.index] = decision
+    return Shown(id=key, report=report.to_dict(), html=render_fragment(report, marks=decisions), verdicts=messages)
 
 
 def _add_page(app: FastAPI) -> None:

@@ -143,7 +143,8 @@ def _tokens(scope: Scope, headers: Mapping[str, str]) -> Iterator[str]:
 
 
 def _token_in(scope: Scope) -> str:
-    return parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+    query: bytes = scope["query_string"]
+    return parse_qs(query.decode("latin-1")).get("token", [""])[0]
 
 
 def _cookie(headers: Mapping[str, str]) -> str:

@@ -21,7 +21,8 @@ export const add = (article) => call("/v1/articles", article);
 export const score = (article) => call("/v1/score", article);
 export const judge = (verdict) => call("/v1/labels", verdict);
 
-export function article(id, threshold) {
-  const query = threshold === null ? "" : `?threshold=${threshold}`;
-  return call(`/v1/articles/${encodeURIComponent(id)}${query}`);
+// An article, or what is to be shown of one of its sentences.
+export function article(id, threshold, sentence = null) {
+  const asked = Object.entries({ threshold, sentence }).filter(([, value]) => value !== null);
+  return call(`/v1/articles/${encodeURIComponent(id)}?${new URLSearchParams(asked)}`);
 }

@@ -28,13 +28,30 @@ export class ArticleView {
     this.words = null;
     // The server has escaped everything that comes from the article, and the page's policy runs no script in it.
     this.root.innerHTML = shown.html;
-    for (const sentence of this.root.querySelectorAll(".sentence[data-index]")) sentence.tabIndex = -1;
-    const first = this.element(0);
-    if (first) first.tabIndex = 0;
+    const sentences = [...this.root.querySelectorAll(".sentence[data-index]")];
+    this.elements = new Map(sentences.map((sentence) => [Number(sentence.dataset.index), sentence]));
+    for (const [index, sentence] of this.elements) sentence.tabIndex = index === 0 ? 0 : -1;
     this.drawWords();
     if (this.chosen === null) this.onChoose();
     else this.choose(this.chosen, false);
     if (hadFocus) this.element(this.chosen)?.focus({ preventScroll: true });
+  }
+
+  // Take one sentence anew, from what is shown of it alone.
+  update(shown, index) {
+    const old = this.element(index);
+    const parsed = new DOMParser().parseFromString(shown.html, "text/html");
+    const sentence = document.adoptNode(parsed.querySelector(`.sentence[data-index="${index}"]`));
+    const hadFocus = old.contains(document.activeElement);
+    sentence.tabIndex = old.tabIndex;
+    old.replaceWith(sentence);
+    this.elements.set(index, sentence);
+    this.verdicts.delete(index);
+    for (const verdict of shown.verdicts) this.verdicts.set(verdict.sentence, verdict);
+    this.words = null;
+    this.drawWords();
+    if (this.chosen === index) this.choose(index, false);
+    if (hadFocus) sentence.focus({ preventScroll: true });
   }
 
   // The words that the reviewer marked are drawn over the text, and the marks taken off say so.
@@ -80,7 +97,7 @@ export class ArticleView {
   }
 
   element(index) {
-    return index === null ? null : this.root.querySelector(`.sentence[data-index="${index}"]`);
+    return this.elements?.get(index) ?? null;
   }
 
   choose(index, focus = true) {

@@ -87,15 +87,25 @@ function present(shown) {
   at("threshold").value = String(percent);
   at("threshold-value").textContent = `${percent} %`;
   at("bar").hidden = false;
-  const item = queue.find((found) => found.id === shown.id);
-  if (item) {
-    item.sentences = shown.report.sentences.length;
-    item.judged = view.verdicts.size;
-    showQueue();
-  }
+  countVerdicts();
   if (!isNew) return;
   if (narrow.matches) at("queue").open = false;
   view.root.scrollTo({ top: 0, behavior: "instant" });
+}
+
+function countVerdicts() {
+  const item = queue.find((found) => found.id === view.id);
+  if (!item) return;
+  item.sentences = view.report.sentences.length;
+  item.judged = view.verdicts.size;
+  showQueue();
+}
+
+// Show what became of the sentences: one by itself, for a long article takes long to draw.
+async function refresh(article, sentences) {
+  if (article !== view.id || sentences.length > 1) return present(await api.article(article, threshold));
+  view.update(await api.article(article, threshold, sentences[0]), sentences[0]);
+  countVerdicts();
 }
 
 function stepArticle(step) {
@@ -128,7 +138,7 @@ async function save(told, verdict, { goOn = false } = {}) {
   const article = view.id;
   await api.judge({ article, threshold, ...verdict });
   done.push({ article, before });
-  present(await api.article(article, threshold));
+  await refresh(article, verdict.sentences);
   if (goOn) view.move(1);
   say(`Saved: ${told}.`);
 }
@@ -144,8 +154,8 @@ async function undo() {
     await api.judge({ article, sentences: [index], action: "label", label: verdict.label, spans: verdict.spans, threshold });
   }
   done.pop();
-  if (article !== view.id) location.hash = article;
-  present(await api.article(article, threshold));
+  await refresh(article, last.before.map(([index]) => index));
+  if (location.hash !== `#${article}`) location.hash = article;
   view.choose(last.before[0][0]);
   say("Undone, and saved.");
 }

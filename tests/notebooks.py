@@ -68,6 +68,7 @@ def strip(notebook: NotebookNode) -> None:
         for output in cell.get("outputs", ()):
             if len(output.get("data", {})) > 1:
                 output.data.pop("text/plain", None)  # for terminals
+                output.data.pop("application/vnd.jupyter.widget-view+json", None)  # for the kernel that is gone
 
 
 if __name__ == "__main__":

@@ -14,16 +14,23 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
+from test_review_store import VERDICT
 from typer.main import get_command
 
 from bias.cli import main
+from bias.review.app import create_app
+from bias.review.desk import Desk
+from bias.review.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+REVIEW = (ROOT / "docs" / "review.md").read_text(encoding="utf-8")
 FIRST_SCREEN = README[: README.index("\n## ")]
 
 SENTENCES = """article,sentence
@@ -58,7 +65,15 @@ def name_of(command: str) -> str:
     return shlex.split(command.rpartition(" | ")[2])[1]
 
 
-BIAS_COMMANDS = [line for line in bias_commands(README) if name_of(line) not in LABELLING and "--model" not in line]
+def opens_a_page(command: str) -> bool:
+    return name_of(command) == "review" and not {"--export", "--agreement"} & set(shlex.split(command, comments=True))
+
+
+BIAS_COMMANDS = [
+    line
+    for line in bias_commands(README)
+    if name_of(line) not in LABELLING and "--model" not in line and not opens_a_page(line)
+]
 
 
 class AnyDecimal(doctest.OutputChecker):
@@ -83,6 +98,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with what the README's commands read, to write in."""
     shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
     (tmp_path / "sentences.csv").write_text(SENTENCES, encoding="utf-8")
+    for reviewer in ("ana", "ben"):
+        with Store(tmp_path / f"{reviewer}.jsonl") as store:
+            store.add([replace(VERDICT, reviewer=reviewer)])
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -117,7 +135,7 @@ def test_commands_run(
     status = main(words[1:])
     captured = capsys.readouterr()
     assert status in ((0, 1) if "--fail-above" in words else (0,)), captured.err
-    target = words[words.index("-o") + 1] if "-o" in words else None
+    target = next((words[words.index(name) + 1] for name in ("-o", "--export") if name in words), None)
     assert (checkout / target).stat().st_size if target else captured.out
 
 
@@ -150,7 +168,7 @@ def test_the_exit_statuses_are_those_of_the_command() -> None:
     assert [int(status) for status in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)] == sorted(ExitStatus)
 
 
-@pytest.mark.parametrize("page", [README, TRAINING], ids=["README", "training"])
+@pytest.mark.parametrize("page", [README, TRAINING, REVIEW], ids=["README", "training", "review"])
 def test_commands_parse(page: str) -> None:
     from bias.cli import app
 
@@ -237,3 +255,17 @@ def test_no_file_names_a_place_on_a_developers_machine() -> None:
         if path.is_file() and (match := HOME.search(path.read_bytes()))
     }
     assert not named
+
+
+def test_the_keys_of_the_review_are_those_of_the_page() -> None:
+    page = (ROOT / "bias" / "review" / "static" / "index.html").read_text(encoding="utf-8")
+    keys = set(re.findall(r"<kbd>(.+?)</kbd>", page[page.index("<dl>") : page.index("</dl>")]))
+    told = set(re.findall(r"`(.+?)`", "\n".join(re.findall(r"^\| (`.+) \|$", REVIEW, re.MULTILINE))))
+    assert keys
+    assert keys - {"↓", "↑"} <= told  # the arrows
+
+
+def test_the_requests_of_the_review_are_those_that_are_answered() -> None:
+    answered = create_app(cast(Desk, None)).openapi()["paths"]  # nothing is asked of the desk
+    told = {path.replace("ID", "{article}") for path in re.findall(r"^\| `.*?(/[\w/]+)` \|", REVIEW, re.MULTILINE)}
+    assert told == set(answered)

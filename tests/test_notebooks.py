@@ -1,4 +1,4 @@
-"""The notebooks: read as they are committed, and run on a tiny model and a part of the data.
+"""The notebooks: read as they are committed, and run: what trains on a tiny model and a part of the data.
 
 After a change in one, `python tests/notebooks.py notebooks/retrain.ipynb` makes its outputs anew.
 """
@@ -15,8 +15,11 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+import bias
 from bias.modelfolder import open_model
 from bias.reading import read_all
+from bias.review.corrections import latest
+from bias.review.store import read_corrections
 from bias.training.data.examples import near_duplicates
 from bias.training.data.readers import load_data
 from bias.training.labels.suggest import of_article
@@ -26,14 +29,17 @@ from notebooks import code_cells, digest_of_code, execute
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 RETRAIN = FOLDER / "retrain.ipynb"
+REVIEW = FOLDER / "review_article.ipynb"
+COMPARE = FOLDER / "compare_outlets.ipynb"
 MACHINE = re.compile(r"/(?:root|home|Users|work|mnt|srv|tmp|opt|usr|var)/\w|\b[A-Z]:\\|site-packages")
 ARTICLES = 14
 """Of the data, for the run on a tiny model: enough for three parts with both labels."""
 
 
-@pytest.fixture(scope="module")
-def committed() -> NotebookNode:
-    return nbformat.read(RETRAIN, 4)
+@pytest.fixture(scope="module", params=[RETRAIN, REVIEW, COMPARE], ids=lambda path: path.stem)
+def notebook(request: pytest.FixtureRequest) -> NotebookNode:
+    """As it is committed."""
+    return nbformat.read(request.param, 4)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +48,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def executed(tiny_folder: Path, output: Path, tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
+def retrained(tiny_folder: Path, output: Path, tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
     data = tmp_path_factory.mktemp("data") / "few.csv"
     with (FOLDER / "matchday.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -85,17 +91,26 @@ def kinds(cell: NotebookNode) -> list[str]:
     ]
 
 
-def test_it_runs_to_the_end_and_shows_what_the_committed_one_shows(
-    committed: NotebookNode, executed: NotebookNode
-) -> None:
-    pairs = list(zip(code_cells(committed), code_cells(executed), strict=True))
-    assert [kinds(one) for one, _ in pairs] == [kinds(other) for _, other in pairs]
-    pictures = sum(kinds(cell).count("image/png") for cell in code_cells(executed))
-    assert pictures >= 8
+def shows_what_the_committed_one_shows(path: Path, executed: NotebookNode) -> bool:
+    pairs = zip(code_cells(nbformat.read(path, 4)), code_cells(executed), strict=True)
+    return all(kinds(one) == kinds(other) for one, other in pairs)
 
 
-def test_a_run_compares_checks_scores_and_suggests(executed: NotebookNode, output: Path) -> None:
-    everything = "\n".join(texts_of(executed))
+def pictures(executed: NotebookNode) -> int:
+    return sum(kinds(cell).count("image/png") for cell in code_cells(executed))
+
+
+def is_quiet(executed: NotebookNode) -> bool:
+    """Whether no warning reaches the reader."""
+    outputs = [out for cell in code_cells(executed) for out in cell.outputs]
+    return not [out for out in outputs if out.get("name") == "stderr" or out.output_type == "error"]
+
+
+def test_a_run_trains_compares_checks_scores_and_suggests(retrained: NotebookNode, output: Path) -> None:
+    assert shows_what_the_committed_one_shows(RETRAIN, retrained)
+    assert is_quiet(retrained)
+    assert pictures(retrained) >= 8
+    everything = "\n".join(texts_of(retrained))
     assert "McNemar's exact test" in everything
     assert re.search(r"retrained\W+tiny", everything)
     assert "plain sentences flagged" in everything
@@ -103,35 +118,55 @@ def test_a_run_compares_checks_scores_and_suggests(executed: NotebookNode, outpu
     assert re.search(r"8 of the \d+ sentences of the pool", everything)
     records = {name: read_record(output / name) for name in ("retrained", "rehearsed")}
     assert all(open_model(output / name).info.name == name for name in records)
-    retrained, rehearsed = (record and record["parts"] for record in records.values())
-    assert retrained
-    assert rehearsed
-    assert rehearsed["test"] == retrained["test"]
+    of_one, of_other = (record and record["parts"] for record in records.values())
+    assert of_one
+    assert of_other
+    assert of_other["test"] == of_one["test"]
 
 
-def test_warnings_do_not_reach_the_reader(committed: NotebookNode, executed: NotebookNode) -> None:
-    for notebook in (committed, executed):
-        for cell in code_cells(notebook):
-            assert not [out for out in cell.outputs if out.get("name") == "stderr" or out.output_type == "error"]
+def test_a_run_reviews_an_article(tmp_path: Path) -> None:
+    labels = tmp_path / "ana.jsonl"
+    executed = execute(REVIEW, {"ARTICLE": "orchard-levy.txt", "REVIEWER": "ana", "LABELS": str(labels)})
+    assert shows_what_the_committed_one_shows(REVIEW, executed)
+    assert is_quiet(executed)
+    verdicts = read_corrections(labels)
+    assert (
+        len(verdicts)
+        == len(latest(verdicts))
+        == len(bias.score(next(iter(bias.read(FOLDER / "orchard-levy.txt")))).sentences)
+    )
+    assert sum(verdict.label == "opinionated" for verdict in verdicts) == 6
+    assert "labelled sentences, 6 of them opinionated" in "\n".join(texts_of(executed))
 
 
-def test_the_committed_outputs_are_of_the_committed_code(committed: NotebookNode) -> None:
-    cells = code_cells(committed)
+def test_a_run_compares_four_outlets() -> None:
+    executed = execute(COMPARE)
+    assert shows_what_the_committed_one_shows(COMPARE, executed)
+    assert is_quiet(executed)
+    assert pictures(executed) == 1
+    everything = "\n".join(texts_of(executed))
+    assert all(path.stem in everything for path in (FOLDER / "same-event").iterdir())
+    assert "Clearly apart" in everything
+
+
+def test_the_committed_outputs_are_of_the_committed_code(notebook: NotebookNode) -> None:
+    cells = code_cells(notebook)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    assert committed.metadata.newsbias.executed == digest_of_code(committed)
+    assert notebook.metadata.newsbias.executed == digest_of_code(notebook)
+    assert is_quiet(notebook)
 
 
-def test_the_committed_notebook_tells_nothing_of_the_machine(committed: NotebookNode) -> None:
-    for text in (*(cell.source for cell in committed.cells), *texts_of(committed)):
+def test_a_committed_notebook_tells_nothing_of_the_machine(notebook: NotebookNode) -> None:
+    for text in (*(cell.source for cell in notebook.cells), *texts_of(notebook)):
         assert not MACHINE.search(text)
-    assert set(committed.metadata) == {"kernelspec", "language_info", "newsbias"}
-    assert committed.metadata.kernelspec.name == "python3"
-    assert all(set(cell.metadata) <= {"tags"} for cell in committed.cells)
-    assert RETRAIN.stat().st_size < 1_500_000
+    assert set(notebook.metadata) == {"kernelspec", "language_info", "newsbias"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
+    assert len(nbformat.writes(notebook)) < 1_500_000
 
 
-def test_the_parameters_come_first_and_are_tagged(committed: NotebookNode) -> None:
-    cells = code_cells(committed)
+def test_the_parameters_come_first_and_are_tagged(notebook: NotebookNode) -> None:
+    cells = code_cells(notebook)
     assert cells[0].metadata.get("tags") == ["parameters"]
     assert not [cell for cell in cells[1:] if cell.metadata]
 

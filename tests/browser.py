@@ -46,6 +46,14 @@ def chromium() -> Iterator[Any]:
             browser.close()
 
 
+def click_first_line(page: Any, index: int) -> None:
+    """Click where a sentence begins: the middle of the box around several lines can lie in another sentence."""
+    found = page.locator(f".sentence[data-index='{index}']")
+    found.scroll_into_view_if_needed()
+    left, top, height = found.evaluate("one => (({left, top, height}) => [left, top, height])(one.getClientRects()[0])")
+    page.mouse.click(left + 4, top + height / 2)
+
+
 class Server:
     """`bias review` on a free port; `address` is that of its page."""
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from browser import Server, chromium
+from browser import Server, chromium, click_first_line
 from factories import harbour
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +34,7 @@ def main() -> None:
             page.goto(server.address)
             page.wait_for_selector(".sentence[data-index]")
             for index, keys in KEYS.items():
-                page.locator(f".sentence[data-index='{index}']").click(position={"x": 4, "y": 8})
+                click_first_line(page, index)
                 for key in keys:
                     page.keyboard.press(key)
                     page.wait_for_selector("main[aria-busy=false]")

@@ -70,7 +70,7 @@ class TestOurOwn:
         counts = {name: len(capability.cases) for name, capability in CHECKLIST.items()}
         assert {name for name, capability in CHECKLIST.items() if capability.known_failure} == {"irony", "negation"}
         assert all(counts[name] >= 40 for name in FAMILIES if name != "origins")
-        assert counts["insertion"] >= 120
+        assert counts["insertion"] >= 240
         for name in ("facts", "neutral-hard", "loaded-plain", "loaded-mild", "loaded-sly", "headlines", "questions"):
             assert counts[name] >= 50  # so that one case is no more than what the floors allow
         assert list(CHECKLIST)[-2:] == ["irony", "negation"]
@@ -117,10 +117,10 @@ class TestOurOwn:
             assert case.span.lower() in differing(case.neutral, case.loaded)[1].lower()
             assert case.span not in case.neutral + case.control
 
-    def test_half_of_the_inserted_words_are_not_trained_on(self) -> None:
+    def test_most_of_the_inserted_words_are_not_trained_on(self) -> None:
         trained = {word for row in ROWS for span in row["spans"] for word in words(span)}
         spans = [case.span for case in CHECKLIST["insertion"].cases if isinstance(case, Insertion)]
-        assert sum(not words(span) & trained for span in spans) >= 0.5 * len(spans)
+        assert sum(not words(span) & trained for span in spans) >= 0.6 * len(spans)
         assert len(set(spans)) >= 0.95 * len(spans)
 
     def test_loaded_quotes_differ_inside_the_quotes_alone(self) -> None:

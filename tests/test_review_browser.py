@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Server, chromium, need
+from browser import Server, chromium, click_first_line, need
 from taught import write_taught_folder
 
 from bias.review.corrections import latest
@@ -113,7 +113,7 @@ def test_a_rejected_sentence_stays_rejected(page: Any, server: Server, model: Pa
     page.goto(server.address)
     paste(page, STORY, "A vote")
     assert page.locator("mark[data-start]").first.inner_text().startswith("reckless")
-    sentence(page, 1).click()
+    click_first_line(page, 1)
     page.click("button[data-action=reject]")
     page.wait_for_selector(".sentence[data-index='1'].rejected")
     assert "rejected" in sentence(page, 1).inner_text()
@@ -173,7 +173,7 @@ def test_a_selection_is_marked_at_its_code_points(page: Any, server: Server) -> 
 def test_quoted_speech_cannot_be_marked(page: Any, server: Server) -> None:
     page.goto(server.address)
     paste(page, STORY)
-    sentence(page, 2).click()
+    click_first_line(page, 2)
     press(page, "ArrowRight", "ArrowRight", "m")
     assert "quoted speech" in page.inner_text("#status")
     assert page.locator("#status.error").count() == 1

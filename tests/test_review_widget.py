@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium
+from browser import chromium, click_first_line
 from factories import harbour, loaded, report, sentence
 
 from bias.errors import DataError, MissingExtraError, UsageError
@@ -354,7 +354,7 @@ def test_a_click_and_a_button_give_a_verdict(notebook: Notebook) -> None:
     page.click("text=Undo")
     notebook.status("Undone")
     assert notebook.review.corrections == ()
-    page.click(".sentence[data-index='1']", position={"x": 3, "y": 8})
+    click_first_line(page, 1)
     page.click("[data-action=reject]")
     page.wait_for_selector(".sentence.rejected[data-index='1']")
     assert said(notebook.review) == [(1, "neutral", "rejected", [])]
@@ -427,7 +427,7 @@ def test_hostile_text_shows_as_text(browser: Any, monkeypatch: pytest.MonkeyPatc
     given = report([sentence(text.strip(), 0.9, loaded("vote"))], tail="\r\n")
     opened = Notebook(browser, review(given), monkeypatch)
     assert opened.page.title() == "A notebook"
-    opened.page.click(".sentence[data-index='0']", position={"x": 3, "y": 8})
+    click_first_line(opened.page, 0)
     opened.page.click("[data-action=reject]")
     opened.page.wait_for_selector(".sentence.rejected")
     assert opened.page.title() == "A notebook"

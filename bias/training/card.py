@@ -27,7 +27,7 @@ CARD = "README.md"
 METRICS = "metrics.json"
 RUN = "run.json"
 
-PARTS = ("article", "outlet", "news", "cases", "precisions", "seeds")
+PARTS = ("article", "outlet", "news", "cases", "precisions", "seeds", "ways")
 """The figures that the shipped model's card needs, each a file of the work folder that one command writes."""
 
 _FIGURE = frozenset({"value", "low", "high"})
@@ -61,7 +61,7 @@ def read_template(path: Path | None = None) -> CardTemplate:
     environment = SandboxedEnvironment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
     )
-    environment.filters |= {"figure": _figure, "percent": _percent, "flat": _flat, "cell": _cell}
+    environment.filters |= {"figure": _figure, "change": _change, "percent": _percent, "flat": _flat, "cell": _cell}
     try:
         text = default_template() if path is None else path.read_text("utf-8")
         return CardTemplate(name, environment.from_string(text))
@@ -163,6 +163,12 @@ def _figure(value: Mapping[str, float] | float, digits: int = 3) -> str:
     if not isinstance(value, Mapping):
         return f"{value:.{digits}f}"
     return f"{value['value']:.{digits}f} ({value['low']:.{digits}f} to {value['high']:.{digits}f})"
+
+
+def _change(value: Mapping[str, float], digits: int = 3) -> str:
+    """A difference with its interval, each with its sign; a bare 0 where nothing ever differs."""
+    shown = [f"{round(value[key], digits) + 0.0:+.{digits}f}" for key in ("value", "low", "high")]
+    return f"{shown[0]} ({shown[1]} to {shown[2]})" if any(value.values()) else "0"
 
 
 def _percent(value: float) -> str:

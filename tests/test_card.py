@@ -9,9 +9,17 @@ from typing import Any
 
 import pytest
 
-from bias.errors import ModelError, UsageError
+from bias.errors import DataError, ModelError, UsageError
 from bias.modelfolder import default_model, open_model
-from bias.training.card import default_template, read_template, render_card, write_card
+from bias.training.card import (
+    LONG_PARTS,
+    default_template,
+    read_template,
+    render_card,
+    save_figures,
+    write_card,
+    write_metrics,
+)
 from bias.training.folder import INHERITED, NOT_STATED, license_of, update_manifest
 
 RUN: dict[str, Any] = {
@@ -37,6 +45,10 @@ RUN: dict[str, Any] = {
     "versions": {"newsbias": "0.2.0", "torch": "2.13.0"},
     "machine": {"processors": 2, "accelerator": None},
 }
+
+
+HEADS = {"outlet": "| by outlet |", "seeds": "### Chance", "ways": "### Ways of training"}
+"""What stands over each of the parts that may be missing."""
 
 
 @pytest.fixture
@@ -72,6 +84,22 @@ def test_the_shipped_card_is_what_the_template_writes_from_its_figures() -> None
     assert "bias train --recipe models/default/recipe.toml" in written
     for command in ("folds", "calibrate", "reference", "figures", "news", "cases", "precisions", "card"):
         assert f"python -m bias.training {command}" in written
+
+
+@pytest.mark.parametrize("part", LONG_PARTS)
+def test_figures_that_take_hours_may_be_missing(part: str, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(default_model(), tmp_path / "model"))
+    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    metrics.pop(part, None)
+    for name, values in metrics.items():
+        save_figures(tmp_path / "figures" / f"{name}.json", values)
+    write_metrics(folder, tmp_path / "figures")
+    written = card(folder)
+    assert HEADS[part] not in written
+    assert "## Limits" in written
+    (tmp_path / "figures" / "article.json").unlink()
+    with pytest.raises(DataError, match=r"article.json is missing: run `python -m bias.training figures --by article`"):
+        write_metrics(folder, tmp_path / "figures")
 
 
 # A user's model

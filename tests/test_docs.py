@@ -72,7 +72,7 @@ def opens_a_page(command: str) -> bool:
 BIAS_COMMANDS = [
     line
     for line in bias_commands(README)
-    if name_of(line) not in LABELLING and "--model" not in line and not opens_a_page(line)
+    if name_of(line) not in (*LABELLING, "bench") and "--model" not in line and not opens_a_page(line)
 ]
 
 

@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from bias import __version__
 from bias.cli.audit import audit
+from bias.cli.bench import bench
 from bias.cli.calibrate import calibrate
 from bias.cli.evaluate import evaluate
 from bias.cli.export import export
@@ -48,7 +49,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (score, predict, info, lexicon, train, evaluate, calibrate, export, audit, suggest, review):
+for command in (score, predict, info, lexicon, train, evaluate, calibrate, export, audit, suggest, review, bench):
     app.command()(guarded(command))
 
 

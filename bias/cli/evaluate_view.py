@@ -27,12 +27,12 @@ def render_evaluation(evaluation: Evaluation, width: int) -> Iterator[Renderable
     yield Text(one_line(headline(evaluation.measurement)), style="bold")
     yield from map(_note, evaluation.unseen.notes())
     for table in measurement_tables(evaluation.measurement, narrow=width < WIDE):
-        yield from _table(table)
+        yield from render_table(table)
     if evaluation.comparison is not None:
         yield Text()
         yield Text(f"Compared with {one_line(headline(evaluation.comparison.second))}", style="bold")
         for table in comparison_tables(evaluation.comparison):
-            yield from _table(table)
+            yield from render_table(table)
         yield Text()
         yield Text(evaluation.comparison.sentence, style="bold")
     if evaluation.measurement.notes:
@@ -44,7 +44,8 @@ def _note(text: str) -> Text:
     return Text(f"Note: {one_line(text)}", style="yellow")
 
 
-def _table(table: Table) -> Iterator[RenderableType]:
+def render_table(table: Table) -> Iterator[RenderableType]:
+    """A table under its title, with its note."""
     shown = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for number, column in enumerate(table.columns):
         is_name = number < table.words

@@ -1,0 +1,1 @@
+"""How fast the engine is, beside what else reads sentences on the same machine, each in a process of its own."""

@@ -181,8 +181,8 @@ def test_a_faulty_recipe_is_one_clear_error(tmp_path: Path, text: str, fault: st
 
 def test_the_shipped_recipe_reads() -> None:
     recipe = read_recipe(Path(__file__).parents[1] / "models" / "default" / "recipe.toml")
-    assert [stage.data[0] for stage in recipe.stages] == ["anno-lexical", "babe"]
-    assert shared_stages(recipe) == 1
+    assert [stage.data[0] for stage in recipe.stages] == ["anno-lexical", "own", "babe"]
+    assert shared_stages(recipe) == 2
 
 
 def test_stages_keep_apart_what_is_measured_on() -> None:

@@ -21,7 +21,7 @@ from bias.training.shipped.wayfigures import MEASURED, PAGES, Material, compare,
 from bias.training.shipped.ways import FOLDS, Way, read_ways, split, train_way
 
 ROOT = Path(__file__).parents[1]
-RECIPE = read_recipe(ROOT / "models" / "next" / "recipe.toml")
+RECIPE = read_recipe(ROOT / "models" / "default" / "recipe.toml")
 SUBJECTS = ("The mayor", "A minister", "The Texas senator", "Democrats", "The council")
 
 
@@ -49,7 +49,7 @@ def page(number: int, outlet: str, section: str) -> Page:
 
 
 def test_every_shipped_way_is_a_recipe_and_the_first_is_the_recipe_itself() -> None:
-    ways = read_ways(ROOT / "models" / "next" / "ways.toml", RECIPE)
+    ways = read_ways(ROOT / "models" / "default" / "ways.toml", RECIPE)
     assert ways[0].recipe == RECIPE
     assert len({way.name for way in ways}) == len(ways) >= 8
     assert all(way.recipe != RECIPE and "babe" in way.recipe.data for way in ways[1:])

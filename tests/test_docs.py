@@ -237,8 +237,9 @@ def test_links_lead_somewhere() -> None:
             assert (ROOT / target).exists(), target
 
 
-def test_the_picture_is_small() -> None:
-    picture = (ROOT / "docs" / "report.png").read_bytes()
+@pytest.mark.parametrize("name", ["report.png", "review.png"])
+def test_the_pictures_are_small(name: str) -> None:
+    picture = (ROOT / "docs" / name).read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert len(picture) < 300_000
 

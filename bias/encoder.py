@@ -18,6 +18,10 @@ from bias.cpus import available_cpus
 from bias.errors import ModelError
 from bias.words import first_pieces
 
+SLOWER = ["SkipLayerNormFusion"]
+"""Fusions of ONNX Runtime that cost time on the CPU: in 1.32 the fused kernel took three tenths of a sentence's time, and
+addition and normalisation one after the other a tenth."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -134,6 +138,8 @@ def open_session(path: Path) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOWER
+        )
     except Exception as error:  # the library's errors share no other base
         raise ModelError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from error

@@ -2,13 +2,13 @@
 
 Text is kept as it is read, line ends and all, so that offsets point into the file. That holds for Markdown as well: its
 front matter and fenced code are scored like any text (there is a warning), since an article without them would have
-other offsets. For HTML they point into the extracted text, and a warning says so.
+other offsets. For HTML they point into the extracted text, and a warning says so. Of both, the stretches between ignore
+comments (`bias.comments`) are told; in the text of a page, which has no comments, they are those that lay between them.
 """
 
 from __future__ import annotations
 
 import io
-import logging
 import os
 import re
 import sys
@@ -19,7 +19,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
+from bias.comments import Stretch, find_comments, stretches, warnings_of
 from bias.errors import ColumnError, EmptyTextError, InputError, MissingExtraError, UsageError
+from bias.extraction import extract
 from bias.files import (
     MAX_BYTES,
     ErrorsMode,
@@ -35,12 +37,13 @@ from bias.files import (
 from bias.tables import TABLE_SUFFIXES, Row, is_parquet, read_rows
 from bias.types import Article
 
-SUFFIXES = (".txt", ".md", ".html", ".htm", *TABLE_SUFFIXES)
+SUFFIXES = (".txt", ".md", ".markdown", ".html", ".htm", *TABLE_SUFFIXES)
 """The files that are read from a folder. A file that is named itself may have any suffix, and is text by default."""
 
 EXTRACTED = "offsets are those of the text extracted from the page, not of the HTML file"
 
 _HTML_SUFFIXES = (".html", ".htm")
+_MARKDOWN_SUFFIXES = (".md", ".markdown")
 _FRONT_MATTER = re.compile(r"---[ \t]*\r?\n.*?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 
@@ -140,13 +143,16 @@ def read_bytes(data: bytes, source: str = "<bytes>", encoding: str = "utf-8", er
     text, warnings = decode(data, encoding, errors)
     suffix = _suffix(source)
     title = None
+    ignored: tuple[Stretch, ...] = ()
     if suffix in _HTML_SUFFIXES:
-        title, text = _extract(text)
-        warnings += (EXTRACTED,)
-    elif suffix == ".md":
-        warnings += _markup_warnings(text)
+        warnings += (EXTRACTED, *warnings_of(text, find_comments(text, markdown=False)))
+        title, text, ignored = extract(text)
+    elif suffix in _MARKDOWN_SUFFIXES:
+        comments = tuple(find_comments(text, markdown=True))
+        warnings += (*_markup_warnings(text), *warnings_of(text, comments))
+        ignored = stretches(comments, len(text))
     article = read_text(text, source, title=title)
-    return replace(article, warnings=warnings + article.warnings)
+    return replace(article, warnings=warnings + article.warnings, ignored=ignored)
 
 
 def _read_all(
@@ -266,33 +272,6 @@ def _row_article(row: Row, source: str, text_column: str) -> Article:
 
 def _suffix(source: str) -> str:
     return PurePath(source).suffix.lower()
-
-
-def _extract(page: str) -> tuple[str | None, str]:
-    """Title and text of the article in an HTML page, without navigation, comments and tables."""
-    try:
-        from trafilatura import bare_extraction, load_html
-    except ImportError as error:
-        raise MissingExtraError("reading HTML", "html") from error
-    # A page without an article is reported below; a log line would only repeat it.
-    logging.getLogger("trafilatura").addHandler(logging.NullHandler())
-    tree = load_html(page)
-    if tree is None:
-        raise EmptyTextError("no article found in the page")
-    # The titles first, for the extraction takes the tree apart.
-    headings = [element.text_content() for name in ("h1", "title") for element in tree.iter(name)]
-    found = [_one_line(title) for title in [*tree.xpath("//meta[@property='og:title']/@content"), *headings]]
-    titles = [title for title in found if title]
-    document = bare_extraction(tree, include_comments=False, include_tables=False)
-    if document is None or not document.text:
-        raise EmptyTextError("no article found in the page")
-    # The title stands apart from the score, so a headline is no part of the text.
-    headline, _, rest = document.text.partition("\n")
-    return next(iter(titles), None), rest if _one_line(headline) in titles else document.text
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _markup_warnings(text: str) -> tuple[str, ...]:

@@ -14,7 +14,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bias.comparing import Comparison
 from bias.reporting import wording
-from bias.reporting.marking import is_aside, is_counted, paragraphs, pieces, strongest, terms_of, visible
+from bias.reporting.marking import (
+    all_marked_spans,
+    is_aside,
+    is_counted,
+    is_marked,
+    marked_spans,
+    paragraphs,
+    pieces,
+    strongest,
+    terms_of,
+    visible,
+)
 from bias.reporting.records import Outcome
 from bias.types import ArticleReport
 
@@ -76,7 +87,10 @@ def _environment() -> Environment:
         "paragraphs": paragraphs,
         "pieces": pieces,
         "is_aside": is_aside,
+        "all_marked_spans": all_marked_spans,
         "is_counted": is_counted,
+        "is_marked": is_marked,
+        "marked_spans": marked_spans,
         "strongest": strongest,
         "terms_of": terms_of,
         "say": wording,

@@ -13,10 +13,8 @@ from typing import NamedTuple
 Stretch = tuple[int, int]
 """Half-open offsets into the text."""
 
-_MARK = (
-    r"<!--\s{0,99}bias:\s{0,99}(?P<word>[^\s>]{0,99}?)(?:\s.{0,999}?)?-->"  # bounded, so that hostile text is read once
-)
-_COMMENT = re.compile(_MARK, re.DOTALL | re.IGNORECASE)
+_MARK = r"<!--\s{0,99}bias:(?P<said>[^<]{0,300}?)-->"  # bounded, so that hostile text takes linear time
+_COMMENT = re.compile(_MARK, re.IGNORECASE)
 # A comment in a code block or code span of Markdown is an example of one.
 _FENCED = r"^ {0,3}(?P<fence>`{3,}|~{3,}).*?(?:^ {0,3}(?P=fence)|\Z)"
 _MARKDOWN = re.compile(rf"{_FENCED}|`[^`\n]*`|{_MARK}", re.DOTALL | re.IGNORECASE | re.MULTILINE)
@@ -34,8 +32,9 @@ class Comment(NamedTuple):
 def find_comments(text: str, *, markdown: bool) -> Iterator[Comment]:
     """The ignore comments in the source of a page, or in Markdown outside of its code."""
     for match in (_MARKDOWN if markdown else _COMMENT).finditer(text):
-        if match["word"] is not None:
-            yield Comment(*match.span(), match["word"].lower())
+        if match["said"] is not None:
+            word, *_ = match["said"].split() or [""]
+            yield Comment(*match.span(), word.lower())
 
 
 def warnings_of(text: str, comments: Iterable[Comment]) -> Iterator[str]:

@@ -140,9 +140,9 @@ def test_stretches_agree_with_a_switch_moved_character_by_character(gaps: list[t
 
 @pytest.mark.parametrize("piece", ["<!-- bias:", "<!--", "`", "```\n", "~~~ ", f"{OFF}", "<!-- bias: off", "-->"])
 def test_a_hostile_text_takes_linear_time(piece: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     list(find_comments(piece * 30_000, markdown=True))
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 # --- pages ---

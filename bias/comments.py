@@ -7,7 +7,8 @@ comment is a reason, for people. An `off` inside a stretch changes nothing, an `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 Stretch = tuple[int, int]
@@ -39,9 +40,9 @@ def find_comments(text: str, *, markdown: bool) -> Iterator[Comment]:
 
 def warnings_of(text: str, comments: Iterable[Comment]) -> Iterator[str]:
     """What is wrong with comments of a text: words that are none, and an `on` without an `off`."""
-    off = False
+    off, line, at = False, 1, 0
     for start, _, word in comments:
-        line = text.count("\n", 0, start) + 1
+        line, at = line + text.count("\n", at, start), start
         if word not in ("off", "on"):
             yield f"line {line}: the comment 'bias: {word}' is neither off nor on, and does nothing"
         elif word == "on" and not off:
@@ -77,6 +78,7 @@ def without_comments(text: str, ignored: Iterable[Stretch]) -> str:
     return "".join(parts) + text[at:]
 
 
-def touches(start: int, end: int, ignored: Iterable[Stretch]) -> bool:
-    """Whether any character from `start` up to `end` lies in an ignored stretch."""
-    return any(first < end and start < last for first, last in ignored)
+def touches(start: int, end: int, ignored: Sequence[Stretch]) -> bool:
+    """Whether any character from `start` up to `end` lies in one of the ignored stretches, which are in order."""
+    at = bisect_right(ignored, start, key=lambda stretch: stretch[1])
+    return at < len(ignored) and ignored[at][0] < end

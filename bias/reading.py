@@ -13,11 +13,11 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from bias.comments import Stretch, find_comments, stretches, warnings_of
 from bias.errors import ColumnError, EmptyTextError, InputError, MissingExtraError, UsageError
@@ -41,6 +41,11 @@ SUFFIXES = (".txt", ".md", ".markdown", ".html", ".htm", *TABLE_SUFFIXES)
 """The files that are read from a folder. A file that is named itself may have any suffix, and is text by default."""
 
 EXTRACTED = "offsets are those of the text extracted from the page, not of the HTML file"
+
+STDIN = "<stdin>"
+"""The source of standard input without a name."""
+
+Excluded = Callable[[Path, bool], bool]
 
 _HTML_SUFFIXES = (".html", ".htm")
 _MARKDOWN_SUFFIXES = (".md", ".markdown")
@@ -103,18 +108,36 @@ def read_all(
     text_column: str = "text",
     stdin: BinaryIO | None = None,
     stdin_filename: str | None = None,
+    excluded: Excluded = lambda path, named: False,
 ) -> Iterator[Article | ReadFailure]:
     """The articles of many files and folders, in order, as `read` gives them; `-` is standard input.
 
-    A folder gives its files with one of the `SUFFIXES`, sorted, those of its folders too. Names that begin with a dot
-    are skipped and links to folders are not followed. `stdin` defaults to the process's own; `stdin_filename` is its
-    source, and by its suffix its format.
+    Files are those of `find_files`. `stdin` defaults to the process's own; `stdin_filename` is its source, and by its
+    suffix its format.
 
     Raises:
         UsageError: no such encoding, or another option without meaning. All other errors are values.
     """
     options = _Options(encoding, errors, max_bytes, text_column)
-    return _read_all(paths, options, stdin, stdin_filename)
+    return _read_all(find_files(paths, excluded), options, stdin, stdin_filename)
+
+
+def find_files(
+    paths: Iterable[str | Path], excluded: Excluded = lambda path, named: False
+) -> Iterator[Path | Literal["-"] | ReadFailure]:
+    """The files of many files and folders, in order; `-` is standard input.
+
+    A folder gives its files with one of the `SUFFIXES`, sorted, those of its folders too. Names that begin with a dot
+    are skipped and links to folders are not followed.
+
+    Args:
+        excluded: whether to pass over a file or folder; the second argument says whether it is one of the `paths`.
+    """
+    for path in paths:
+        if str(path) == "-":
+            yield "-"
+        elif not excluded(Path(path), True):
+            yield from _walk(Path(path), excluded) if _is_folder(Path(path)) else [Path(path)]
 
 
 def read_text(text: str, source: str = "<text>", *, title: str | None = None) -> Article:
@@ -156,16 +179,19 @@ def read_bytes(data: bytes, source: str = "<bytes>", encoding: str = "utf-8", er
 
 
 def _read_all(
-    paths: Iterable[str | Path], options: _Options, stdin: BinaryIO | None, stdin_filename: str | None
+    files: Iterable[Path | Literal["-"] | ReadFailure],
+    options: _Options,
+    stdin: BinaryIO | None,
+    stdin_filename: str | None,
 ) -> Iterator[Article | ReadFailure]:
-    for path in paths:
-        if str(path) == "-":
+    for file in files:
+        if file == "-":
             with peekable(stdin or sys.stdin.buffer) as stream:
-                yield from _read_stream(stream, stdin_filename or "<stdin>", options)
-        elif _is_folder(Path(path)):
-            yield from _read_folder(Path(path), options)
+                yield from _read_stream(stream, stdin_filename or STDIN, options)
+        elif isinstance(file, ReadFailure):
+            yield file
         else:
-            yield from _read_file(Path(path), options)
+            yield from _read_file(file, options)
 
 
 def _is_folder(path: Path) -> bool:
@@ -175,32 +201,28 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _read_folder(folder: Path, options: _Options) -> Iterator[Article | ReadFailure]:
+def _walk(folder: Path, excluded: Excluded) -> Iterator[Path | ReadFailure]:
+    """The readable files below a folder, sorted, and the folders that cannot be listed, or that it has no such file."""
     empty = True
-    for found in _walk(folder):
-        empty = False
-        if isinstance(found, ReadFailure):
-            yield found
-        else:
-            yield from _read_file(found, options)
-    if empty:
-        yield ReadFailure(display_name(folder), InputError(f"a folder without any {', '.join(SUFFIXES)} file"))
-
-
-def _walk(folder: Path) -> Iterator[Path | ReadFailure]:
-    """The readable files below a folder, sorted, and the folders that cannot be listed."""
     waiting = [(folder, True)]
     while waiting:
         path, is_folder = waiting.pop()
-        if is_folder:
+        readable = is_folder or path.suffix.lower() in SUFFIXES
+        if path != folder and readable and excluded(path, False):
+            empty = False
+        elif is_folder:
             try:
                 with os.scandir(path) as entries:
                     shown = [entry for entry in entries if not entry.name.startswith(".")]
                     waiting += sorted(((Path(e.path), e.is_dir(follow_symlinks=False)) for e in shown), reverse=True)
             except OSError as error:
+                empty = False
                 yield ReadFailure(display_name(path), cannot_read(error))
-        elif path.suffix.lower() in SUFFIXES:
+        elif readable:
+            empty = False
             yield path
+    if empty:
+        yield ReadFailure(display_name(folder), InputError(f"a folder without any {', '.join(SUFFIXES)} file"))
 
 
 def _read_file(path: Path, options: _Options) -> Iterator[Article | ReadFailure]:

@@ -107,9 +107,11 @@ LOG = obj(
             newlineSequences=array(TEXT, uniqueItems=True, minItems=1),
             results=array(
                 obj(
+                    ["baselineState"],
                     ruleId=TEXT,
                     ruleIndex=at_least(0),
                     level=LEVEL,
+                    baselineState={"enum": ["new", "unchanged", "updated", "absent"]},
                     message=MESSAGE,
                     locations=array(LOCATION, minItems=1),
                     partialFingerprints={"type": "object", "additionalProperties": TEXT},

@@ -1,11 +1,12 @@
 """Reports as HTML: a page to keep, print and send, and a fragment for notebooks.
 
-Both are self-contained: no script, no request, and a content security policy that would refuse either. Everything
-that comes from an article is escaped by Jinja and made `visible` first.
+Both are self-contained: no request, no script but the one that sorts the index of a page, and a content security policy
+that would refuse any other. Everything that comes from an article is escaped by Jinja and made `visible` first.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -31,7 +32,10 @@ from bias.types import ArticleReport
 
 
 def render_page(outcomes: Sequence[Outcome]) -> str:
-    """A page of all outcomes in their order; with more than one, or a failure, an index comes first."""
+    """A page of all outcomes in their order; with more than one, or a failure, an index comes first.
+
+    An index of several articles can be sorted, by a small script; that is all that it is for.
+    """
     reports = [outcome for outcome in outcomes if isinstance(outcome, ArticleReport)]
     alone = reports[0].article if len(reports) == len(outcomes) == 1 else None
     title = (alone.title or alone.source) if alone else f"Loaded language in {wording.count(len(reports), 'article')}"
@@ -40,7 +44,8 @@ def render_page(outcomes: Sequence[Outcome]) -> str:
         for number, outcome in enumerate(outcomes, 1)
     ]
     template = _environment().get_template("page.html.jinja")
-    return _exact(template.render(title=title, entries=entries, indexed=alone is None))
+    page = {"title": title, "entries": entries, "indexed": alone is None}
+    return _exact(template.render(**page, script_hash=_script_hash() if len(reports) > 1 else None))
 
 
 def render_fragment(report: ArticleReport, *, marks: Mapping[int, str] | None = None) -> str:
@@ -69,6 +74,15 @@ def render_comparison(comparison: Comparison, *, page: bool = False) -> str:
 def _exact(html: str) -> str:
     """Carriage returns as references: a parser makes line feeds of bare ones, and offsets would slip."""
     return html.replace("\r", "&#13;")
+
+
+@cache
+def _script_hash() -> str:
+    """The script that sorts, as a content security policy lets it run (CSP level 3, hash-source)."""
+    environment = _environment()
+    assert environment.loader is not None
+    source, _, _ = environment.loader.get_source(environment, "sort.js")
+    return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The index of an HTML report in a real browser: sorted by keyboard, told to screen readers, readable without a script."""
+"""The index of an HTML report in a real browser: sorted by keys, told to screen readers, readable without a script."""
 
 from __future__ import annotations
 

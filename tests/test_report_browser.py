@@ -69,7 +69,8 @@ def test_headings_sort_by_keyboard_and_say_so(browser: Any, address: str) -> Non
     page.goto(address)
     assert order(page) == WRITTEN
     assert page.get_by_text("Press the heading of a column to sort by it.").is_visible()
-    assert page.get_by_role("columnheader").count() == page.locator(".index thead button").count() == 7
+    index = page.locator(".index")
+    assert index.get_by_role("columnheader").count() == index.locator("thead button").count() == 7
     score = page.get_by_role("button", name="Score", exact=True)
     score.focus()
     page.keyboard.press("Enter")

@@ -138,7 +138,7 @@ def _article(report: ArticleReport, terminal: Terminal, console: Console) -> Ite
         for run in paragraph:
             if isinstance(run, str):
                 if run.strip():
-                    yield from (blank + line for line in _wrapped(Text(one_line(run), style="aside"), console))
+                    yield from (blank + line for line in _wrapped(Text(one_line(run).strip(), style="aside"), console))
                 continue
             gutter = Text.assemble(_gutter(report, run, terminal), (rule, "aside"))
             for line in _wrapped(_marked(report, run), console):

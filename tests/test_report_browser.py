@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium
+from browser import chromium, need
 from factories import failure, harbour
 
 from bias.reporting.html import render_page
@@ -85,6 +86,21 @@ def test_headings_sort_by_keyboard_and_say_so(browser: Any, address: str) -> Non
     assert order(page) == ["<b>Zebra</b> 10", "apple", "Été à la côte", "lost.txt", "Zebra 9"]
     assert page.locator(".index th[aria-sort]").count() == 1
     assert complaints == []
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_violation_in_a_sorted_index(browser: Any, address: str, scheme: str) -> None:
+    axe = os.environ.get("AXE_CORE", "")
+    need(axe, "axe-core (AXE_CORE names its axe.min.js)")
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(address)
+    page.get_by_role("button", name="Score", exact=True).click()
+    page.evaluate(Path(axe).read_text("utf-8"))  # by the debugger, for the page's policy lets no other script in
+    found = page.evaluate("axe.run('.index').then((result) => result.violations)")
+    told = [f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in found]
+    assert [line for v, line in zip(found, told, strict=True) if v["impact"] in ("serious", "critical")] == []
     page.close()
 
 

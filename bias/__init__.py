@@ -10,6 +10,7 @@ True
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -30,10 +31,15 @@ _LAZY = {"Detector": "bias.detector", "compare": "bias.comparing", "read": "bias
 
 
 def score(
-    article: Article | str, *, prior: str = "news", quotes: QuotesMode = "separate", threshold: float | None = None
+    article: Article | str,
+    *,
+    prior: str = "news",
+    quotes: QuotesMode = "separate",
+    threshold: float | None = None,
+    allow: Sequence[str] = (),
 ) -> ArticleReport:
     """The report of one article by the shipped model, loaded once; `Detector` is for any other."""
-    return _shipped().score(article, prior=prior, quotes=quotes, threshold=threshold)
+    return _shipped().score(article, prior=prior, quotes=quotes, threshold=threshold, allow=allow)
 
 
 @cache

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import tee
 from pathlib import Path
 
 from bias.blinding import BlindEncoder
+from bias.comments import touches, without_comments
 from bias.encoder import Encoded, Encoder, OnnxEncoder
 from bias.modelfolder import TOKENIZER, WEIGHTS, ModelFolder, model_folder, open_model
 from bias.quotation import attribute
@@ -65,19 +67,43 @@ class Detector:
         prior: str = "news",
         quotes: QuotesMode = "separate",
         threshold: float | None = None,
+        allow: Sequence[str] = (),
     ) -> ArticleReport:
         """The report of one article; see `bias.scoring.make_report` for the options.
 
         Raises:
             EmptyTextError: there is no text to score.
-            UsageError: the prior or the threshold is out of range.
+            UsageError: the prior or the threshold is out of range, or an allowed term has no word.
         """
         from bias.scoring import make_report
 
         if isinstance(article, str):
             article = read_text(article)
-        predictions = tuple(self.predict(attribute(article.text, segment(article.text))))
-        return make_report(article, predictions, self.model, prior=prior, quotes=quotes, threshold=threshold)
+        sentences, ignored = read_sentences(article)
+        predictions = tuple(self.predict(sentences))
+        return make_report(
+            article,
+            predictions,
+            self.model,
+            prior=prior,
+            quotes=quotes,
+            threshold=threshold,
+            allow=allow,
+            ignored=ignored,
+        )
+
+
+def read_sentences(article: Article) -> tuple[tuple[Sentence, ...], int]:
+    """The sentences of an article with their voices, and how many more its ignore comments leave out.
+
+    A sentence that touches an ignored stretch is left out. Who speaks is found in the whole text before, so that a
+    quotation that begins in such a stretch still is one after it.
+    """
+    text = without_comments(article.text, article.ignored)
+    sentences = attribute(text, segment(text))
+    kept = [sentence for sentence in sentences if not touches(sentence.start, sentence.end, article.ignored)]
+    numbered = tuple(replace(sentence, index=index) for index, sentence in enumerate(kept))
+    return numbered, len(sentences) - len(kept)
 
 
 def _texts(sentence: Sentence) -> tuple[str, ...]:

@@ -19,8 +19,8 @@ from bias.errors import ModelError
 from bias.words import first_pieces
 
 SLOWER = ["SkipLayerNormFusion"]
-"""Fusions of ONNX Runtime that cost time on the CPU: in 1.32 the fused kernel took three tenths of a sentence's time, and
-addition and normalisation one after the other a tenth."""
+"""Fusions of ONNX Runtime that cost time on the CPU: in 1.32 the fused kernel took three tenths of a sentence's time,
+addition and normalisation one after the other take a tenth."""
 
 T = TypeVar("T")
 R = TypeVar("R")

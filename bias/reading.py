@@ -2,24 +2,26 @@
 
 Text is kept as it is read, line ends and all, so that offsets point into the file. That holds for Markdown as well: its
 front matter and fenced code are scored like any text (there is a warning), since an article without them would have
-other offsets. For HTML they point into the extracted text, and a warning says so.
+other offsets. For HTML they point into the extracted text, and a warning says so. Of both, the stretches between ignore
+comments (`bias.comments`) are told; in the text of a page, which has no comments, they are those that lay between them.
 """
 
 from __future__ import annotations
 
 import io
-import logging
 import os
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
+from bias.comments import Stretch, find_comments, stretches, warnings_of
 from bias.errors import ColumnError, EmptyTextError, InputError, MissingExtraError, UsageError
+from bias.extraction import extract
 from bias.files import (
     MAX_BYTES,
     ErrorsMode,
@@ -35,12 +37,18 @@ from bias.files import (
 from bias.tables import TABLE_SUFFIXES, Row, is_parquet, read_rows
 from bias.types import Article
 
-SUFFIXES = (".txt", ".md", ".html", ".htm", *TABLE_SUFFIXES)
+SUFFIXES = (".txt", ".md", ".markdown", ".html", ".htm", *TABLE_SUFFIXES)
 """The files that are read from a folder. A file that is named itself may have any suffix, and is text by default."""
 
 EXTRACTED = "offsets are those of the text extracted from the page, not of the HTML file"
 
+STDIN = "<stdin>"
+"""The source of standard input without a name."""
+
+Excluded = Callable[[Path, bool], bool]
+
 _HTML_SUFFIXES = (".html", ".htm")
+_MARKDOWN_SUFFIXES = (".md", ".markdown")
 _FRONT_MATTER = re.compile(r"---[ \t]*\r?\n.*?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 
@@ -100,18 +108,36 @@ def read_all(
     text_column: str = "text",
     stdin: BinaryIO | None = None,
     stdin_filename: str | None = None,
+    excluded: Excluded = lambda path, named: False,
 ) -> Iterator[Article | ReadFailure]:
     """The articles of many files and folders, in order, as `read` gives them; `-` is standard input.
 
-    A folder gives its files with one of the `SUFFIXES`, sorted, those of its folders too. Names that begin with a dot
-    are skipped and links to folders are not followed. `stdin` defaults to the process's own; `stdin_filename` is its
-    source, and by its suffix its format.
+    Files are those of `find_files`. `stdin` defaults to the process's own; `stdin_filename` is its source, and by its
+    suffix its format.
 
     Raises:
         UsageError: no such encoding, or another option without meaning. All other errors are values.
     """
     options = _Options(encoding, errors, max_bytes, text_column)
-    return _read_all(paths, options, stdin, stdin_filename)
+    return _read_all(find_files(paths, excluded), options, stdin, stdin_filename)
+
+
+def find_files(
+    paths: Iterable[str | Path], excluded: Excluded = lambda path, named: False
+) -> Iterator[Path | Literal["-"] | ReadFailure]:
+    """The files of many files and folders, in order; `-` is standard input.
+
+    A folder gives its files with one of the `SUFFIXES`, sorted, those of its folders too. Names that begin with a dot
+    are skipped and links to folders are not followed.
+
+    Args:
+        excluded: whether to pass over a file or folder; the second argument says whether it is one of the `paths`.
+    """
+    for path in paths:
+        if str(path) == "-":
+            yield "-"
+        elif not excluded(Path(path), True):
+            yield from _walk(Path(path), excluded) if _is_folder(Path(path)) else [Path(path)]
 
 
 def read_text(text: str, source: str = "<text>", *, title: str | None = None) -> Article:
@@ -140,26 +166,32 @@ def read_bytes(data: bytes, source: str = "<bytes>", encoding: str = "utf-8", er
     text, warnings = decode(data, encoding, errors)
     suffix = _suffix(source)
     title = None
+    ignored: tuple[Stretch, ...] = ()
     if suffix in _HTML_SUFFIXES:
-        title, text = _extract(text)
-        warnings += (EXTRACTED,)
-    elif suffix == ".md":
-        warnings += _markup_warnings(text)
+        warnings += (EXTRACTED, *warnings_of(text, find_comments(text, markdown=False)))
+        title, text, ignored = extract(text)
+    elif suffix in _MARKDOWN_SUFFIXES:
+        comments = tuple(find_comments(text, markdown=True))
+        warnings += (*_markup_warnings(text), *warnings_of(text, comments))
+        ignored = stretches(comments, len(text))
     article = read_text(text, source, title=title)
-    return replace(article, warnings=warnings + article.warnings)
+    return replace(article, warnings=warnings + article.warnings, ignored=ignored)
 
 
 def _read_all(
-    paths: Iterable[str | Path], options: _Options, stdin: BinaryIO | None, stdin_filename: str | None
+    files: Iterable[Path | Literal["-"] | ReadFailure],
+    options: _Options,
+    stdin: BinaryIO | None,
+    stdin_filename: str | None,
 ) -> Iterator[Article | ReadFailure]:
-    for path in paths:
-        if str(path) == "-":
+    for file in files:
+        if file == "-":
             with peekable(stdin or sys.stdin.buffer) as stream:
-                yield from _read_stream(stream, stdin_filename or "<stdin>", options)
-        elif _is_folder(Path(path)):
-            yield from _read_folder(Path(path), options)
+                yield from _read_stream(stream, stdin_filename or STDIN, options)
+        elif isinstance(file, ReadFailure):
+            yield file
         else:
-            yield from _read_file(Path(path), options)
+            yield from _read_file(file, options)
 
 
 def _is_folder(path: Path) -> bool:
@@ -169,32 +201,28 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _read_folder(folder: Path, options: _Options) -> Iterator[Article | ReadFailure]:
+def _walk(folder: Path, excluded: Excluded) -> Iterator[Path | ReadFailure]:
+    """The readable files below a folder, sorted, and the folders that cannot be listed, or that it has no such file."""
     empty = True
-    for found in _walk(folder):
-        empty = False
-        if isinstance(found, ReadFailure):
-            yield found
-        else:
-            yield from _read_file(found, options)
-    if empty:
-        yield ReadFailure(display_name(folder), InputError(f"a folder without any {', '.join(SUFFIXES)} file"))
-
-
-def _walk(folder: Path) -> Iterator[Path | ReadFailure]:
-    """The readable files below a folder, sorted, and the folders that cannot be listed."""
     waiting = [(folder, True)]
     while waiting:
         path, is_folder = waiting.pop()
-        if is_folder:
+        readable = is_folder or path.suffix.lower() in SUFFIXES
+        if path != folder and readable and excluded(path, False):
+            empty = False
+        elif is_folder:
             try:
                 with os.scandir(path) as entries:
                     shown = [entry for entry in entries if not entry.name.startswith(".")]
                     waiting += sorted(((Path(e.path), e.is_dir(follow_symlinks=False)) for e in shown), reverse=True)
             except OSError as error:
+                empty = False
                 yield ReadFailure(display_name(path), cannot_read(error))
-        elif path.suffix.lower() in SUFFIXES:
+        elif readable:
+            empty = False
             yield path
+    if empty:
+        yield ReadFailure(display_name(folder), InputError(f"a folder without any {', '.join(SUFFIXES)} file"))
 
 
 def _read_file(path: Path, options: _Options) -> Iterator[Article | ReadFailure]:
@@ -266,33 +294,6 @@ def _row_article(row: Row, source: str, text_column: str) -> Article:
 
 def _suffix(source: str) -> str:
     return PurePath(source).suffix.lower()
-
-
-def _extract(page: str) -> tuple[str | None, str]:
-    """Title and text of the article in an HTML page, without navigation, comments and tables."""
-    try:
-        from trafilatura import bare_extraction, load_html
-    except ImportError as error:
-        raise MissingExtraError("reading HTML", "html") from error
-    # A page without an article is reported below; a log line would only repeat it.
-    logging.getLogger("trafilatura").addHandler(logging.NullHandler())
-    tree = load_html(page)
-    if tree is None:
-        raise EmptyTextError("no article found in the page")
-    # The titles first, for the extraction takes the tree apart.
-    headings = [element.text_content() for name in ("h1", "title") for element in tree.iter(name)]
-    found = [_one_line(title) for title in [*tree.xpath("//meta[@property='og:title']/@content"), *headings]]
-    titles = [title for title in found if title]
-    document = bare_extraction(tree, include_comments=False, include_tables=False)
-    if document is None or not document.text:
-        raise EmptyTextError("no article found in the page")
-    # The title stands apart from the score, so a headline is no part of the text.
-    headline, _, rest = document.text.partition("\n")
-    return next(iter(titles), None), rest if _one_line(headline) in titles else document.text
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _markup_warnings(text: str) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from bias.calibration import Calibration, PriorMap
 from bias.errors import EmptyTextError, UsageError
 from bias.evidence import contexts, evidence
-from bias.lexicon import Entry, Hit, default_lexicon
+from bias.levels import level_of
+from bias.lexicon import Allowed, Entry, Hit, default_lexicon
 from bias.modelfolder import ModelFolder, Reference
 from bias.types import (
     Article,
@@ -36,6 +37,8 @@ DRAWN_AT_ONCE = 1_000_000
 FEW_SENTENCES = 3
 FEW_PARAGRAPHS = 5
 
+NOTHING_ALLOWED = Allowed(())
+
 _JOINS = re.compile(r"[\s\-–—'’]*")
 
 
@@ -47,6 +50,8 @@ def make_report(
     prior: str = "news",
     quotes: QuotesMode = "separate",
     threshold: float | None = None,
+    allow: Sequence[str] = (),
+    ignored: int = 0,
 ) -> ArticleReport:
     """Calibrate, label, mark and sum up.
 
@@ -54,20 +59,23 @@ def make_report(
         prior: the share of opinionated sentences to expect: `news`, `balanced`, or a number between 0 and 1.
         quotes: whether labels and score rest on the outlet's own words (`separate`) or on all (`include`).
         threshold: the probability from which a sentence is opinionated; None is the model's for the prior.
+        allow: words, phrases and ids of lexicon entries that are not marked as loaded; no probability changes.
+        ignored: how many sentences ignore comments left out of `predictions`.
 
     Raises:
         EmptyTextError: there is no sentence.
-        UsageError: the prior or the threshold is out of range.
+        UsageError: the prior or the threshold is out of range, or an allowed term has no word.
     """
-    if not predictions:
+    if not predictions and not ignored:
         raise EmptyTextError(f"{article.source}: no text to score")
     if threshold is not None and not 0.0 <= threshold <= 1.0:
         raise UsageError(f"--threshold lies between 0 and 1, not {threshold}")
     calibration = model.calibration
     maps = calibration.prior(prior)
     cut = maps.thresholds[quotes] if threshold is None else threshold
+    allowed = Allowed(allow)
     results = tuple(
-        sentence_result(article.text, prediction, calibration, maps, quotes, cut, context)
+        sentence_result(article.text, prediction, calibration, maps, quotes, cut, context, allowed)
         for prediction, context in zip(predictions, contexts(predictions), strict=True)
     )
     counted = [r for r in results if r.sentence.counted or quotes == "include"]
@@ -83,8 +91,9 @@ def make_report(
         interval=prediction_interval(shares, [r.sentence.paragraph for r in counted]) if counted else None,
         percentile=None if score is None else percentiles(score, model.reference, f"{prior}/{quotes}"),
         sentences=results,
-        warnings=(*article.warnings, *_warnings(len(counted))),
+        warnings=(*article.warnings, *_warnings(len(counted), ignored)),
         reference=model.reference.corpus if model.reference else None,
+        ignored=ignored,
     )
 
 
@@ -96,8 +105,9 @@ def sentence_result(
     quotes: QuotesMode,
     threshold: float,
     context: Mapping[str, float] | None = None,
+    allowed: Allowed = NOTHING_ALLOWED,
 ) -> SentenceResult:
-    """One sentence under one prior: its two probabilities, label, categories and loaded spans.
+    """One sentence under one prior: its two probabilities, label, level, categories and loaded spans.
 
     `context` is its place in the article (`bias.evidence.contexts`), None for a sentence that stands alone.
     """
@@ -108,13 +118,17 @@ def sentence_result(
     elif sentence.withheld:
         outlet = maps.withheld(evidence(prediction.outlet, hits, context))
     techniques = (prediction.outlet or prediction.written).techniques
+    decisive = outlet if quotes == "separate" else probability
+    spans, unmarked = find_spans(text, prediction, calibration, hits, allowed)
     return SentenceResult(
         sentence=sentence,
         probability=probability,
         outlet_probability=outlet,
-        label=label_of(outlet if quotes == "separate" else probability, threshold),
+        label=label_of(decisive, threshold),
         categories={name: calibration.technique(logit) for name, logit in techniques.items()},
-        spans=tuple(find_spans(text, prediction, calibration, hits)),
+        spans=spans,
+        level=level_of(decisive, maps.thresholds[quotes]),
+        allowed=unmarked,
     )
 
 
@@ -124,8 +138,14 @@ def find_terms(sentence: Sentence) -> tuple[Hit, ...]:
     return tuple(Hit(sentence.start + hit.start, sentence.start + hit.end, hit.entry) for hit in found)
 
 
-def find_spans(text: str, prediction: Prediction, calibration: Calibration, hits: Sequence[Hit]) -> Iterator[Span]:
-    """The loaded words of a sentence with what the lexicon knows of them.
+def find_spans(
+    text: str,
+    prediction: Prediction,
+    calibration: Calibration,
+    hits: Sequence[Hit],
+    allowed: Allowed = NOTHING_ALLOWED,
+) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+    """The loaded words of a sentence with what the lexicon knows of them, and those that are allowed.
 
     A word is loaded where the token head says so. A term of the lexicon is marked whole or not at all, by the token
     head and its sentence together. Loaded neighbours that the lexicon does not know are joined. The category is the
@@ -133,40 +153,47 @@ def find_spans(text: str, prediction: Prediction, calibration: Calibration, hits
     """
     techniques = (prediction.outlet or prediction.written).techniques
     strongest = max(techniques, key=lambda name: techniques[name], default=None)
-    for group in _groups(text, prediction, calibration, hits):
+    spans: dict[bool, list[Span]] = {False: [], True: []}
+    for group in _groups(text, prediction, calibration, hits, allowed):
         start, end, entry = group[0].word.start, group[-1].word.end, group[0].entry
-        yield Span(
-            start=start,
-            end=end,
-            text=text[start:end],
-            probability=max(marked.probability for marked in group),
-            voice="quoted" if group[0].quoted else "outlet",
-            category=entry.category if entry else strongest,
-            alternatives=entry.alternatives if entry else (),
-            why=entry.why if entry else None,
+        probability = max(marked.probability for marked in group)
+        spans[group[0].allowed].append(
+            Span(
+                start=start,
+                end=end,
+                text=text[start:end],
+                probability=probability,
+                voice="quoted" if group[0].quoted else "outlet",
+                category=entry.category if entry else strongest,
+                alternatives=entry.alternatives if entry else (),
+                why=entry.why if entry else None,
+                level=level_of(probability, calibration.span_threshold),
+            )
         )
+    return tuple(spans[False]), tuple(spans[True])
 
 
 @dataclass(frozen=True, slots=True)
 class _Marked:
-    """A loaded word, its probability, whose it is, and its term (offset and entry) if the lexicon knows it."""
+    """A loaded word, its probability, whose it is, its term (offset and entry) if the lexicon knows it, if allowed."""
 
     word: WordScore
     probability: float
     quoted: bool
     term: int | None
     entry: Entry | None
+    allowed: bool
 
 
 def _groups(
-    text: str, prediction: Prediction, calibration: Calibration, hits: Sequence[Hit]
+    text: str, prediction: Prediction, calibration: Calibration, hits: Sequence[Hit], allowed: Allowed
 ) -> Iterator[list[_Marked]]:
-    """Runs of loaded words of one voice and one term, with nothing but spaces and hyphens between them."""
+    """Runs of loaded words of one voice and one term, allowed or not, with but spaces and hyphens between them."""
     group: list[_Marked] = []
-    for marked in _loaded(prediction, calibration, hits):
+    for marked in _loaded(prediction, calibration, hits, allowed):
         if group:
             last = group[-1]
-            alike = (last.quoted, last.term) == (marked.quoted, marked.term)
+            alike = (last.quoted, last.term, last.allowed) == (marked.quoted, marked.term, marked.allowed)
             if not (alike and _JOINS.fullmatch(text, last.word.end, marked.word.start)):
                 yield group
                 group = []
@@ -175,8 +202,11 @@ def _groups(
         yield group
 
 
-def _loaded(prediction: Prediction, calibration: Calibration, hits: Sequence[Hit]) -> Iterator[_Marked]:
-    every = prediction.words
+def _loaded(
+    prediction: Prediction, calibration: Calibration, hits: Sequence[Hit], allowed: Allowed
+) -> Iterator[_Marked]:
+    every, sentence = prediction.words, prediction.sentence
+    permits = allowed.within(sentence.text, sentence.start)
     terms: dict[WordScore, tuple[Hit, float]] = {}
     for hit in hits:
         first = bisect_right(every, hit.start, key=lambda word: word.end)
@@ -190,9 +220,10 @@ def _loaded(prediction: Prediction, calibration: Calibration, hits: Sequence[Hit
         if word in terms:
             hit, of_term = terms[word]
             if of_term >= calibration.span_threshold:
-                yield _Marked(word, of_term, quoted, hit.start, hit.entry)
+                permitted = hit.entry.id in allowed.ids or permits(hit.start, hit.end)
+                yield _Marked(word, of_term, quoted, hit.start, hit.entry, permitted)
         elif probability >= calibration.span_threshold:
-            yield _Marked(word, probability, quoted, None, None)
+            yield _Marked(word, probability, quoted, None, None, permits(word.start, word.end))
 
 
 def prediction_interval(probabilities: ArrayLike, paragraphs: Sequence[int]) -> tuple[float, float]:
@@ -228,8 +259,10 @@ def percentiles(score: float, reference: Reference | None, key: str) -> Mapping[
     return {name: round(min(100.0, max(0.0, rank - 0.5))) for name, rank in ranks.items()}
 
 
-def _warnings(counted: int) -> Iterator[str]:
-    if not counted:
+def _warnings(counted: int, ignored: int) -> Iterator[str]:
+    if not counted and ignored:
+        yield "ignore comments leave no sentence of the outlet's own: nothing to score"
+    elif not counted:
         yield "no sentence of the outlet's own: nothing to score"
     elif counted < FEW_SENTENCES:
         yield f"only {counted} sentence{'s' * (counted > 1)} of the outlet's own: the score is very uncertain"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from bias.errors import MissingExtraError
+from bias.levels import Level
 from bias.words import WORD
 
 if TYPE_CHECKING:
@@ -46,12 +47,13 @@ WITHHELD = "..."
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """One text to score, as read."""
+    """One text to score, as read; `ignored` are the stretches that ignore comments keep from it, in order."""
 
     text: str
     source: str = "<text>"
     title: str | None = None
     warnings: tuple[str, ...] = ()
+    ignored: tuple[tuple[int, int], ...] = ()
 
     @property
     def characters(self) -> int:
@@ -162,11 +164,16 @@ class Span:
     category: Category | None = None
     alternatives: tuple[str, ...] = ()
     why: str | None = None
+    level: Level = "low"
 
 
 @dataclass(frozen=True, slots=True)
 class SentenceResult:
-    """A sentence with its calibrated probabilities under one prior."""
+    """A sentence with its calibrated probabilities under one prior.
+
+    `level` is that of the probability that decides on the label. `allowed` are loaded words on the user's allow list,
+    which no output marks.
+    """
 
     sentence: Sentence
     probability: float
@@ -174,6 +181,8 @@ class SentenceResult:
     label: Label
     categories: Mapping[Category, float] = field(default_factory=dict)
     spans: tuple[Span, ...] = ()
+    level: Level = "low"
+    allowed: tuple[Span, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The sentence's record in the report schema."""
@@ -189,6 +198,7 @@ class SentenceResult:
             "probability": round(self.probability, 4),
             "outlet_probability": round(self.outlet_probability, 4),
             "label": self.label,
+            "level": self.level if self.label == "opinionated" else None,
             "categories": {name: round(value, 4) for name, value in self.categories.items()},
             "spans": [
                 {
@@ -196,6 +206,7 @@ class SentenceResult:
                     "end": span.end,
                     "text": span.text,
                     "probability": round(span.probability, 4),
+                    "level": span.level,
                     "voice": span.voice,
                     "category": span.category,
                     "alternatives": list(span.alternatives),
@@ -221,7 +232,12 @@ class ArticleReport:
 
     `score` and `interval` are percentages (0 to 100), `percentile` ranks against the reference corpus. All three are
     None where the outlet has no sentence of its own. `percentile` is None too where the model has no quantiles for
-    this prior and quotes mode.
+    this prior and quotes mode. `ignored` counts the sentences that ignore comments left out: those are in nothing else
+    here.
+
+    What is displayed is no part of the records, which hold all: `min_level` is the least level of a finding that is
+    marked, and `known` names the findings of a baseline (`bias.reporting.findings.Finding.key`), which linters' outputs
+    leave out; it is None without a baseline.
     """
 
     article: Article
@@ -235,6 +251,9 @@ class ArticleReport:
     sentences: tuple[SentenceResult, ...]
     warnings: tuple[str, ...] = ()
     reference: str | None = None
+    ignored: int = 0
+    min_level: Level = "low"
+    known: frozenset[tuple[str, int, int]] | None = None
 
     def at(self, threshold: float) -> ArticleReport:
         """The same report with labels drawn at another threshold (0 to 1); nothing is computed again.
@@ -263,16 +282,31 @@ class ArticleReport:
 
     @property
     def summary(self) -> dict[str, int | float]:
-        """Counts: sentences, opinionated ones, quoted ones, and the loaded spans of the outlet's own."""
-        spans = sum(1 for span in self.spans if span.voice == "outlet" or self.quotes == "include")
-        words = self.article.words
+        """Counts: sentences, opinionated ones, quoted ones, and the loaded spans of the outlet's own.
+
+        Where there are any, also `ignored` sentences, and `allowed` spans of the outlet's own.
+        """
+        spans, allowed = (
+            sum(1 for span in found if span.voice == "outlet" or self.quotes == "include")
+            for found in (self.spans, [span for r in self.sentences for span in r.allowed])
+        )
+        words = self.words
+        more = {"ignored": self.ignored, "allowed": allowed}
         return {
             "sentences": len(self.sentences),
             "opinionated": len(self.opinionated),
             "quoted": sum(1 for r in self.sentences if r.sentence.voice == "quoted"),
             "spans": spans,
             "spans_per_100_words": round(100 * spans / words, 1) if words else 0.0,
+            **{name: number for name, number in more.items() if number},
         }
+
+    @property
+    def words(self) -> int:
+        """Number of words that were judged: the article's, less those of ignored sentences."""
+        if not self.ignored:
+            return self.article.words
+        return sum(1 for r in self.sentences for _ in WORD.finditer(r.sentence.text))
 
     def to_dict(self) -> dict[str, Any]:
         """The report in schema version 1 (`bias/reporting/report.schema.json`), ready for `json.dumps`."""

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bias.errors import EncodingError, InputError
+from bias.levels import level_of
 from bias.types import Article, ArticleReport, Category, ModelInfo, Sentence, SentenceResult, Span, Voice, label_of
+
+THRESHOLD = SPAN_THRESHOLD = 0.5
+"""Those of the model that the reports are of."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ def report(
     separator: str = "\n\n",
     lead: str = "",
     tail: str = "",
-    threshold: float = 0.5,
+    threshold: float = THRESHOLD,
     **values: Any,
 ) -> ArticleReport:
     """A report of paragraphs of `sentence`s; `values` replace fields of the report."""
@@ -95,7 +99,8 @@ def _result(given: dict[str, Any], index: int, paragraph: int, start: int, thres
         at = start + text.index(values["text"])
         quoted = any(left <= at < right for left, right in withheld)
         end = at + len(values["text"])
-        spans.append(Span(start=at, end=end, voice="quoted" if quoted else "outlet", **values))
+        level = level_of(values["probability"], SPAN_THRESHOLD)
+        spans.append(Span(start=at, end=end, voice="quoted" if quoted else "outlet", level=level, **values))
     outlet = given["probability"] if outlet is None else outlet
     return SentenceResult(
         Sentence(
@@ -115,6 +120,7 @@ def _result(given: dict[str, Any], index: int, paragraph: int, start: int, thres
         label_of(outlet, threshold),
         given["categories"] or {},
         tuple(spans),
+        level_of(outlet, THRESHOLD),
     )
 
 

@@ -23,6 +23,8 @@ from test_review_store import VERDICT
 from typer.main import get_command
 
 from bias.cli import main
+from bias.detector import read_sentences
+from bias.reading import read_bytes
 from bias.review.app import create_app
 from bias.review.desk import Desk
 from bias.review.store import Store
@@ -101,6 +103,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for reviewer in ("ana", "ben"):
         with Store(tmp_path / f"{reviewer}.jsonl") as store:
             store.add([replace(VERDICT, reviewer=reviewer)])
+    (tmp_path / "known.json").write_text('{"version": 1, "findings": {}}', encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -134,7 +137,7 @@ def test_commands_run(
     words = shlex.split(command, comments=True)
     status = main(words[1:])
     captured = capsys.readouterr()
-    assert status in ((0, 1) if "--fail-above" in words else (0,)), captured.err
+    assert status in ((0, 1) if {"--fail-above", "--fail-level"} & set(words) else (0,)), captured.err
     target = next((words[words.index(name) + 1] for name in ("-o", "--export") if name in words), None)
     assert (checkout / target).stat().st_size if target else captured.out
 
@@ -160,6 +163,25 @@ def test_the_categories_and_voices_are_those_of_the_reports() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
     assert tuple(name for name in rows if name in CATEGORIES) == CATEGORIES
     assert {"outlet", "mixed", "quoted"} <= set(rows)
+
+
+def test_the_settings_shown_are_valid(tmp_path: Path) -> None:
+    from bias.settings import KEYS, Configuration
+
+    (example,) = blocks("toml")
+    (tmp_path / "bias.toml").write_text(example, encoding="utf-8")
+    settings = Configuration().of(tmp_path / "opinion" / "x.md").settings
+    assert (settings.prior, settings.fail_level, settings.allow[-1]) == ("0.3", None, "hapless")
+    assert Configuration().excludes(tmp_path / "news" / "town" / "live.md")
+    assert [key for key in KEYS if key not in example] == []
+
+
+def test_the_ignore_comments_shown_are_read_as_such() -> None:
+    (example,) = blocks("markdown")
+    article = read_bytes(f"It rained.\n\n{example}\nIt was late.".encode(), "a.md")
+    sentences, ignored = read_sentences(article)
+    assert [sentence.text for sentence in sentences] == ["It rained.", "It was late."]
+    assert (ignored, article.warnings) == (1, ())
 
 
 def test_the_exit_statuses_are_those_of_the_command() -> None:

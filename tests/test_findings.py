@@ -107,9 +107,11 @@ LOG = obj(
             newlineSequences=array(TEXT, uniqueItems=True, minItems=1),
             results=array(
                 obj(
+                    ["baselineState"],
                     ruleId=TEXT,
                     ruleIndex=at_least(0),
                     level=LEVEL,
+                    baselineState={"enum": ["new", "unchanged", "updated", "absent"]},
                     message=MESSAGE,
                     locations=array(LOCATION, minItems=1),
                     partialFingerprints={"type": "object", "additionalProperties": TEXT},
@@ -152,8 +154,10 @@ def test_results_are_the_opinionated_sentences_and_the_outlets_words_in_them() -
         expected += [(span.category, span.text) for span in result.spans if span.voice == "outlet"]
     assert found == expected
     assert ("name_calling", "cronies") in found
-    assert {r["level"] for r in results if r["rank"] >= 70} == {"warning"}
-    assert {r["level"] for r in results if r["rank"] < 70} == {"note"}
+    levels = {"low": "note", "medium": "warning", "high": "error"}
+    values = [value for r in given_report.opinionated for value in (r, *(s for s in r.spans if s.voice == "outlet"))]
+    assert [r["level"] for r in results] == [levels[value.level] for value in values]
+    assert {r["level"] for r in results} == set(levels.values())
 
 
 PIECE = st.text(alphabet="ab 🚢𝒳é\u0301\t\r\n“”", max_size=12)
@@ -272,7 +276,7 @@ def test_escapes_are_undone_by_the_runner(text: str) -> None:
 def test_github_shows_each_sentence_at_its_lines_with_its_words() -> None:
     given_report = harbour()
     commands = [parsed(line) for line in renderer("github")([given_report, failure()]).splitlines()]
-    assert [name for name, _, _ in commands] == ["warning", "warning", "warning", "notice", "error"]
+    assert [name for name, _, _ in commands] == ["error", "error", "notice", "notice", "error"]
     for (_, properties, _), result in zip(commands, given_report.opinionated, strict=False):
         assert properties["file"] == "articles/harbour-lease.txt"
         region = dict(
@@ -305,6 +309,6 @@ def test_nothing_an_article_says_is_a_command(source: str, text: str) -> None:
     hostile = report([sentence(f"{text}\n::error::x", 0.9, loaded(text[-1]))], source=source, warnings=(text,))
     shown = renderer("github")([hostile, Failure(source, InputError(f"{text}\n::set-output name=a::b"))])
     commands = [parsed(line) for line in shown.removesuffix("\n").split("\n")]
-    assert [name for name, _, _ in commands] == ["warning", "notice", "notice", "error"]
+    assert [name for name, _, _ in commands] == ["error", "notice", "notice", "error"]
     assert {properties["file"] for _, properties, _ in commands} == {visible(file_of(source)[0])}
     run_of(hostile)

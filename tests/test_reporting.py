@@ -19,6 +19,7 @@ from rich.style import Style
 from rich.text import Text
 
 from bias.errors import InputError
+from bias.levels import LEVELS
 from bias.reporting import RENDERERS, renderer
 from bias.reporting.html import render_fragment, render_page
 from bias.reporting.markdown import escaped
@@ -26,6 +27,9 @@ from bias.reporting.marking import Lines, excerpt, paragraphs, pieces, visible
 from bias.reporting.records import CSV_COLUMNS, render_csv, render_json, render_jsonl, report_schema, to_record
 from bias.reporting.terminal import Terminal, render_full
 from bias.types import ArticleReport, SentenceResult
+
+ADDED = {"level", "ignored", "allowed"}
+"""Keys that reports of the first version of the schema lacked."""
 
 UNSCORED = report(
     [sentence("“No,” she said.", 0.2, outlet=0.0, voice="quoted", quote="No,", speaker="she", verb="said")],
@@ -85,6 +89,43 @@ def test_pieces_and_paragraphs_join_to_the_article(quotes: str) -> None:
     assert quoted == ("sham vote" if quotes == "separate" else "")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_ignored_text_stands_in_paragraphs_of_its_own(end: str) -> None:
+    blank = 2 * end
+    ignored = f"{blank}<!-- bias: off -->{blank}A sham.{end}A lie.{blank}<!-- bias: on -->{blank}"
+    inline = " <!-- bias: off -->Sad.<!-- bias: on --> "
+    given_report = report([sentence("One."), sentence("Two.", gap=inline)], [sentence("Three.")], separator=ignored)
+    shown = [
+        ["." if isinstance(run, SentenceResult) else run.strip() for run in runs] for runs in paragraphs(given_report)
+    ]
+    assert shown == [
+        [".", inline.strip(), ".", ""],
+        ["<!-- bias: off -->"],
+        [f"A sham.{end}A lie."],
+        ["<!-- bias: on -->"],
+        ["."],
+    ]
+    open_ended = report(
+        [sentence("One.")], [sentence("Two.")], separator=f"{blank}<!-- bias: off --><!-- bias: on --> "
+    )
+    assert [len(runs) for runs in paragraphs(open_ended)] == [2, 2]
+    page = Page(render_page([given_report]))
+    assert page.text == given_report.article.text
+    assert len(page.having("ignored")) == 4
+
+
+@given(st.lists(st.text(alphabet="a \r\n", max_size=6), min_size=3, max_size=3), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_paragraphs_join_to_the_article_whatever_is_ignored(between: list[str], apart: bool) -> None:
+    lead, gap, tail = between
+    first, second = sentence("One."), sentence("Two.", gap=gap)
+    groups = [[first], [second]] if apart else [[first, second]]
+    given_report = report(*groups, lead=lead, tail=tail, separator=gap)
+    runs = [run for paragraph in paragraphs(given_report) for run in paragraph]
+    assert all(paragraphs(given_report))
+    assert "".join(run if isinstance(run, str) else run.sentence.text for run in runs) == given_report.article.text
+
+
 def test_an_article_without_sentences_keeps_its_text() -> None:
     assert paragraphs(report(lead=" . ")) == ((" . ",),)
 
@@ -104,7 +145,7 @@ def test_records_follow_the_schema(validator: Draft202012Validator, outcome: Art
 
 
 def test_the_schema_is_exact(validator: Draft202012Validator) -> None:
-    """Every key of a report is required, and no other is allowed, at every depth."""
+    """Every key of a report is required but for later ones, and no other is allowed, at every depth."""
 
     def objects(value: object) -> list[dict[str, object]]:
         if isinstance(value, list):
@@ -124,12 +165,31 @@ def test_the_schema_is_exact(validator: Draft202012Validator) -> None:
             del part["surplus"]
             if part in open_ended:
                 continue
-            for key in list(part):
+            for key in part.keys() - ADDED:
                 kept = part.pop(key)
                 with pytest.raises(ValidationError):
                     validator.validate(record)
                 part[key] = kept
         validator.validate(record)
+
+
+def test_what_was_added_to_the_schema_is_no_part_of_earlier_reports(validator: Draft202012Validator) -> None:
+    changed = replace(harbour(), ignored=2)
+    spans = changed.sentences[1].spans
+    kept = replace(changed.sentences[1], spans=spans[:1], allowed=spans[1:])
+    changed = replace(changed, sentences=(changed.sentences[0], kept, *changed.sentences[2:]))
+    record = json.loads(json.dumps(to_record(changed)))
+    validator.validate(record)
+    assert (record["summary"]["ignored"], record["summary"]["allowed"]) == (2, 1)
+    assert record["summary"]["spans"] == harbour().summary["spans"] - 1
+    assert not ADDED & to_record(harbour())["summary"].keys()
+    levels = [(sentence["label"] == "opinionated", sentence["level"]) for sentence in record["sentences"]]
+    assert all((level is not None) == opinionated for opinionated, level in levels)
+    for sentence_record in record["sentences"]:
+        del sentence_record["level"]
+        for span in sentence_record["spans"]:
+            assert span.pop("level") in LEVELS
+    validator.validate(record)
 
 
 def test_json_is_an_array_in_the_order_of_the_inputs() -> None:
@@ -279,14 +339,16 @@ def test_concise_points_at_each_opinionated_sentence() -> None:
         assert text.split("\n")[row - 1][column - 1 :].startswith(found[6])
         assert found[1] == "articles/harbour-lease.txt"
         assert float(found[4]) == pytest.approx(result.outlet_probability, abs=0.005)
-    assert "opinionated 0.97 rammed through, cronies " in lines[0]
+    assert "opinionated 0.97 (high) rammed through, cronies " in lines[0]
     assert "score 24.6 (11.2 to 38.5)" in lines[-1]
 
 
 def test_concise_is_one_line_a_finding_whatever_the_text() -> None:
-    hostile = report([sentence("One\r\ntwo\n\nthree.", 0.9, loaded("two"))], source="a\nb:1:1: x.txt", lead="\r\n\n ")
+    hostile = report(
+        [sentence("One\r\ntwo\n\nthree.", 0.9, loaded("two", 0.9))], source="a\nb:1:1: x.txt", lead="\r\n\n "
+    )
     lines = renderer("concise")([hostile]).splitlines()
-    assert lines[0] == 'a b:1:1: x.txt:3:2: opinionated 0.90 two "One two three."'
+    assert lines[0] == 'a b:1:1: x.txt:3:2: opinionated 0.90 (medium) two "One two three."'
     assert len(lines) == 2
 
 
@@ -296,6 +358,7 @@ def test_concise_is_one_line_a_finding_whatever_the_text() -> None:
 def test_markdown_shows_each_opinionated_sentence_with_its_words() -> None:
     rows = [line for line in renderer("markdown")([harbour()]).splitlines() if line.startswith("| ")][2:]
     assert [row.split(" | ")[0] for row in rows] == ["| 1", "| 5", "| 7"]
+    assert [row.split(" | ")[2] for row in rows] == ["high", "high", "low"]
     assert "hands her **cronies** in" in rows[0]
     assert "**cronies** (name-calling; try associates, allies)" in rows[0]
 
@@ -383,7 +446,8 @@ def test_hits_explain_themselves_to_keyboard_and_screen_reader() -> None:
 def test_strength_is_shown_by_weight_and_quoted_hits_do_not_count() -> None:
     page = Page(render_fragment(harbour()))
     classes = [str(attrs["class"]).split() for attrs in page.having("hit") if "aria-describedby" in attrs]
-    assert [name[1] for name in classes] == [f"strength-{n}" for n in (3, 3, 3, 3, 1, 2, 2, 2)]
+    assert [name[1] for name in classes] == [f"strength-{span.level}" for span in harbour().spans]
+    assert {span.level for span in harbour().spans} == set(LEVELS)
     assert sum("uncounted" in name for name in classes) == 3
     included = Page(render_fragment(replace(harbour(), quotes="include")))
     assert not included.having("uncounted")

@@ -34,6 +34,8 @@ Examples:
 
   bias score --fail-above 30 story.md       a check before publishing
 
+  bias score --fail-level high drafts/      the same, by single findings
+
   bias predict rows.csv -o scored.csv       sentences, one row each
 
   bias lexicon regime                       why a term is loaded, and what to write

@@ -12,30 +12,43 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from bias.cli.gates import Gates
 from bias.cli.options import (
+    Allow,
+    BaselineFile,
+    Config,
     Debug,
     Encoding,
     Errors,
+    Exclude,
     ExitZero,
     FailAbove,
+    FailLevel,
+    ForceExclude,
+    Isolated,
     MaxBytes,
+    MinLevel,
     Model,
     OutputFormat,
-    Prior,
-    Quotes,
+    PriorSetting,
+    QuotesSetting,
+    ShowSettings,
     TextColumn,
     Threshold,
+    UpdateBaseline,
     check_prior,
 )
 from bias.cli.progress import track
+from bias.cli.settings_view import settings_in_force
 from bias.cli.status import ExitStatus
-from bias.cli.streams import complain, is_piped, standard_input
+from bias.cli.streams import is_piped, standard_input
 from bias.errors import UsageError
-from bias.types import Article, ArticleReport, QuotesMode
+from bias.types import Article, ArticleReport
 
 if TYPE_CHECKING:
     from bias.reading import ReadFailure
     from bias.reporting.records import Outcome
+    from bias.settings import Configuration, Settings
 
 FORMATS: dict[str, OutputFormat] = {
     ".csv": "csv",
@@ -77,15 +90,29 @@ def score(
         str | None,
         typer.Option("--output-file", "-o", metavar="FILE", help="Write here instead of to standard output."),
     ] = None,
+    min_level: MinLevel = None,
     model: Model = None,
-    prior: Prior = "news",
+    prior: PriorSetting = None,
     threshold: Threshold = None,
-    quotes: Quotes = "separate",
+    quotes: QuotesSetting = None,
+    allow: Allow = None,
+    fail_level: FailLevel = None,
     fail_above: FailAbove = None,
     exit_zero: ExitZero = False,
+    baseline: BaselineFile = None,
+    update_baseline: UpdateBaseline = False,
+    config: Config = None,
+    isolated: Isolated = False,
+    show_settings: ShowSettings = False,
+    exclude: Exclude = None,
+    force_exclude: ForceExclude = False,
     stdin_filename: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What to call standard input; its suffix tells the format."),
+        typer.Option(
+            metavar="NAME",
+            help="What to call standard input; its suffix tells the format, its folder the settings.",
+            rich_help_panel="Reading",
+        ),
     ] = None,
     text_column: TextColumn = "text",
     encoding: Encoding = "utf-8",
@@ -94,12 +121,33 @@ def score(
     debug: Debug = False,
 ) -> ExitStatus:
     """Score articles: how much of the outlet's own wording is opinionated, and which words are loaded."""
-    check_prior(prior)
+    if prior is not None:
+        check_prior(prior)
     to_file = output_file not in (None, "-")
     chosen = output_format or _format_of(output_file)
 
-    from bias.reading import read_all
+    from bias.reading import find_files, read_all
+    from bias.settings import Configuration
 
+    given = {
+        "prior": prior,
+        "threshold": threshold,
+        "quotes": quotes,
+        "allow": tuple(allow) if allow else None,
+        "exclude": tuple(exclude) if exclude else None,
+        "min_level": min_level,
+        "fail_level": fail_level,
+        "fail_above": fail_above,
+    }
+    set_here = {name: value for name, value in given.items() if value is not None}
+    configuration = Configuration(set_here, file=config, isolated=isolated)
+
+    def excluded(path: Path, named: bool) -> bool:
+        return (force_exclude or not named) and configuration.excludes(path)
+
+    if show_settings:
+        sys.stdout.writelines(settings_in_force(configuration, find_files(paths or ["-"], excluded), stdin_filename))
+        return ExitStatus.DONE
     inputs = read_all(
         paths or _piped(),
         encoding=encoding,
@@ -108,27 +156,25 @@ def score(
         text_column=text_column,
         stdin=standard_input(),
         stdin_filename=stdin_filename,
+        excluded=excluded,
     )
-    outcomes = _score_all(inputs, model, prior=prior, threshold=threshold, quotes=quotes)
+    gates = Gates(baseline, update_baseline)
+    outcomes = _score_all(inputs, model, configuration)
     if to_file or not sys.stdout.isatty():
         outcomes = track(outcomes, "articles")
-    status = ExitStatus.DONE
 
-    def watched() -> Iterator[Outcome]:
-        nonlocal status
+    def passed() -> Iterator[Outcome]:
         for outcome in outcomes:
-            verdict, line = _verdict(outcome, fail_above)
-            status = max(status, verdict)
-            if line:
-                complain(line)
-            if verdict != ExitStatus.ERROR or chosen not in FOR_READERS:
-                yield outcome
+            shown = gates.passed(outcome, _in_force(configuration, outcome))
+            if isinstance(shown, ArticleReport) or chosen not in FOR_READERS:
+                yield shown
 
     with _open_output(output_file if to_file else None) as out:
-        for text in _rendered(watched(), chosen, out):
+        for text in _rendered(passed(), chosen, out):
             out.write(text)
             out.flush()
-    return ExitStatus.DONE if exit_zero and status == ExitStatus.EXCEEDED else status
+    gates.close()
+    return ExitStatus.DONE if exit_zero and gates.status == ExitStatus.EXCEEDED else gates.status
 
 
 def _format_of(output_file: str | None) -> OutputFormat:
@@ -150,12 +196,7 @@ def _piped() -> list[str]:
 
 
 def _score_all(
-    inputs: Iterable[Article | ReadFailure],
-    model: Path | None,
-    *,
-    prior: str,
-    threshold: float | None,
-    quotes: QuotesMode,
+    inputs: Iterable[Article | ReadFailure], model: Path | None, configuration: Configuration
 ) -> Iterator[Outcome]:
     """A report for each article; the model is loaded when the first one has been read."""
     from bias.language import NOT_ENGLISH, looks_english
@@ -167,20 +208,23 @@ def _score_all(
             continue
         if not looks_english(article.text):
             article = replace(article, warnings=(*article.warnings, NOT_ENGLISH))
+        chosen = _in_force(configuration, article)
         if detector is None:
             from bias.detector import Detector
 
             detector = Detector(model)
-        yield detector.score(article, prior=prior, threshold=threshold, quotes=quotes)
+        yield detector.score(
+            article, prior=chosen.prior, threshold=chosen.threshold, quotes=chosen.quotes, allow=chosen.allow
+        )
 
 
-def _verdict(outcome: Outcome, fail_above: float | None) -> tuple[ExitStatus, str]:
-    """The status that one outcome asks for, and what there is to say of it."""
-    if not isinstance(outcome, ArticleReport):
-        return ExitStatus.ERROR, f"{outcome.source}: {outcome.error}"
-    if fail_above is not None and outcome.score is not None and outcome.score > fail_above:
-        return ExitStatus.EXCEEDED, f"{outcome.article.source}: score {outcome.score:.1f} is above {fail_above:g}"
-    return ExitStatus.DONE, ""
+def _in_force(configuration: Configuration, of: Article | Outcome) -> Settings:
+    """The settings for the file that something was read from."""
+    from bias.reading import STDIN
+    from bias.reporting.findings import file_of
+
+    file, _ = file_of(of.article.source if isinstance(of, ArticleReport) else of.source)
+    return configuration.of(None if file == STDIN else file).settings
 
 
 def _rendered(outcomes: Iterable[Outcome], output_format: OutputFormat, out: TextIO) -> Iterator[str]:

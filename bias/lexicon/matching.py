@@ -17,7 +17,7 @@ NEAR = 10
 _WORD = re.compile(r"[\w\u0300-\u036f]+")
 _HYPHENS = "-\u2010\u2011"
 # What may stand between two words of a term: a hyphen, or an apostrophe or blanks with at most one line break.
-_JOINT = re.compile(rf"[{_HYPHENS}]|['’]?+[^\S\r\n]*+(?:\r\n?|\n)?+[^\S\r\n]*+")
+JOINT = re.compile(rf"[{_HYPHENS}]|['’]?+[^\S\r\n]*+(?:\r\n?|\n)?+[^\S\r\n]*+")
 
 Words = tuple[str, ...]
 
@@ -175,7 +175,7 @@ class _Page:
         return any(side[i : i + len(words)] == words for side in nearby for i in range(len(side) - len(words) + 1))
 
     def _joined(self, at: int, end: int) -> bool:
-        return all(_JOINT.fullmatch(self.text, self.spans[i][1], self.spans[i + 1][0]) for i in range(at, end - 1))
+        return all(JOINT.fullmatch(self.text, self.spans[i][1], self.spans[i + 1][0]) for i in range(at, end - 1))
 
     def _hyphenated(self, at: int) -> bool:
         """Whether one hyphen alone parts the word at `at` from the next."""

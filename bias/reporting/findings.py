@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bias.levels import Level, highest, reaches
 from bias.reading import EXTRACTED
 from bias.reporting.marking import Lines, excerpt, is_counted, one_line
 from bias.reporting.wording import CATEGORY_NAMES, categories_line, sentence_case
@@ -43,10 +44,11 @@ class Finding:
 
     `start` and `end` are offsets into the article's text. They are no places in the file where the text was extracted
     from a page or is one row of a table: then `region` is None, and `place` says in words what the offsets count.
-    `words` are the findings inside a sentence.
+    `words` are the findings inside a sentence. `is_shown` says whether outputs for people and linters show it.
     """
 
     rule: str
+    level: Level
     message: str
     probability: float
     start: int
@@ -54,7 +56,23 @@ class Finding:
     text: str
     region: Region | None
     place: str
+    is_shown: bool = True
     words: tuple[Finding, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What tells it from the other findings of its report: what it is, and its offsets."""
+        return ("sentence" if self.rule == OPINIONATED else "word", self.start, self.end)
+
+    @property
+    def parts(self) -> tuple[Finding, ...]:
+        """The sentence and its words."""
+        return (self, *self.words)
+
+    @property
+    def shown_level(self) -> Level:
+        """The highest level of what is shown of a sentence and its words."""
+        return highest(part.level for part in self.parts if part.is_shown)
 
 
 def file_of(source: str) -> tuple[str, int | None]:
@@ -64,13 +82,14 @@ def file_of(source: str) -> tuple[str, int | None]:
 
 
 def findings(report: ArticleReport) -> Iterator[Finding]:
-    """The opinionated sentences in order, each with the loaded words that count: those of the concise view."""
+    """The opinionated sentences in order, each with the loaded words that count: those of the outlet's own voice."""
     lines = Lines(report.article.text)
     for result in report.opinionated:
         counted = [span for span in result.spans if is_counted(report, span)]
         sentence = result.sentence
-        yield Finding(
+        found = Finding(
             rule=OPINIONATED,
+            level=result.level,
             message=_sentence_message(report, result, none_loaded=not counted),
             probability=report.decisive(result),
             start=sentence.start,
@@ -80,6 +99,28 @@ def findings(report: ArticleReport) -> Iterator[Finding]:
             place=_place(report, sentence.start, sentence.end),
             words=tuple(_word(report, lines, span) for span in counted),
         )
+        yield replace(found, is_shown=_is_shown(report, found))
+
+
+def shown(report: ArticleReport) -> Iterator[Finding]:
+    """The sentences of which something is shown, each with the words that are."""
+    for finding in findings(report):
+        if any(part.is_shown for part in finding.parts):
+            yield replace(finding, words=tuple(word for word in finding.words if word.is_shown))
+
+
+def reaching(report: ArticleReport, level: Level) -> tuple[Finding, ...]:
+    """The sentences and words of a level or above that no baseline knows; what is displayed plays no part."""
+    return tuple(
+        part
+        for finding in findings(report)
+        for part in finding.parts
+        if reaches(part.level, level) and part.key not in (report.known or ())
+    )
+
+
+def _is_shown(report: ArticleReport, finding: Finding) -> bool:
+    return reaches(finding.level, report.min_level) and finding.key not in (report.known or ())
 
 
 def _word(report: ArticleReport, lines: Lines, span: Span) -> Finding:
@@ -89,8 +130,9 @@ def _word(report: ArticleReport, lines: Lines, span: Span) -> Finding:
         remarks.append(sentence_case(one_line(span.why)))
     if span.alternatives:
         remarks.append(f"Try {', '.join(map(one_line, span.alternatives))}.")
-    return Finding(
+    found = Finding(
         rule=rule,
+        level=span.level,
         message=" ".join(remarks),
         probability=span.probability,
         start=span.start,
@@ -99,6 +141,7 @@ def _word(report: ArticleReport, lines: Lines, span: Span) -> Finding:
         region=_region(report, lines, span.start, span.end),
         place=_place(report, span.start, span.end),
     )
+    return replace(found, is_shown=_is_shown(report, found))
 
 
 def _sentence_message(report: ArticleReport, result: SentenceResult, *, none_loaded: bool) -> str:

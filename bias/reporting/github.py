@@ -5,15 +5,17 @@ The commands and their escapes are those of the "Workflow commands for GitHub Ac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from bias.reporting.findings import Finding, Region, file_of, findings
+from bias.levels import Level
+from bias.reporting.findings import Finding, Region, file_of, shown
 from bias.reporting.marking import one_line, visible
 from bias.reporting.records import Outcome
 from bias.reporting.wording import percentile_line, score_line, sentence_case, summary_line
 from bias.types import ArticleReport
 
 _TITLE = "newsbias"
+_KINDS: Mapping[Level, str] = {"low": "notice", "medium": "warning", "high": "error"}
 _DATA_ESCAPES = {ord("%"): "%25", ord("\r"): "%0D", ord("\n"): "%0A"}
 _PROPERTY_ESCAPES = {**_DATA_ESCAPES, ord(":"): "%3A", ord(","): "%2C"}
 
@@ -29,7 +31,8 @@ def escape_property(text: str) -> str:
 
 
 def render_github(outcomes: Sequence[Outcome]) -> str:
-    """A warning for each opinionated sentence, a notice for each warning and each score, an error for each failure.
+    """A command for each opinionated sentence, of its level or that of its strongest word; a notice for each warning
+    and each score; an error for each failure.
 
     Every line is a command, so that nothing an article says can be one. Columns are given for a sentence on one line,
     as GitHub takes them for no other.
@@ -42,9 +45,9 @@ def _commands(outcome: Outcome) -> Iterator[str]:
         yield _command("error", outcome.source, f"{_TITLE}: not read", one_line(str(outcome.error)))
         return
     source = outcome.article.source
-    for finding in findings(outcome):
+    for finding in shown(outcome):
         title = f"{_TITLE}: opinionated {finding.probability:.2f}"
-        yield _command("warning", source, title, _message(finding), finding.region)
+        yield _command(_KINDS[finding.shown_level], source, title, _message(finding), finding.region)
     for warning in outcome.warnings:
         yield _command("notice", source, f"{_TITLE}: warning", one_line(warning))
     said = (score_line(outcome), percentile_line(outcome), summary_line(outcome))

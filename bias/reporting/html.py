@@ -1,11 +1,12 @@
 """Reports as HTML: a page to keep, print and send, and a fragment for notebooks.
 
-Both are self-contained: no script, no request, and a content security policy that would refuse either. Everything
-that comes from an article is escaped by Jinja and made `visible` first.
+Both are self-contained: no request, no script but the one that sorts the index of a page, and a content security policy
+that would refuse any other. Everything that comes from an article is escaped by Jinja and made `visible` first.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -14,13 +15,27 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bias.comparing import Comparison
 from bias.reporting import wording
-from bias.reporting.marking import is_aside, is_counted, paragraphs, pieces, strongest, terms_of, visible
+from bias.reporting.marking import (
+    all_marked_spans,
+    is_aside,
+    is_counted,
+    is_marked,
+    marked_spans,
+    paragraphs,
+    pieces,
+    strongest,
+    terms_of,
+    visible,
+)
 from bias.reporting.records import Outcome
 from bias.types import ArticleReport
 
 
 def render_page(outcomes: Sequence[Outcome]) -> str:
-    """A page of all outcomes in their order; with more than one, or a failure, an index comes first."""
+    """A page of all outcomes in their order; with more than one, or a failure, an index comes first.
+
+    An index of several articles can be sorted, by a small script; that is all that it is for.
+    """
     reports = [outcome for outcome in outcomes if isinstance(outcome, ArticleReport)]
     alone = reports[0].article if len(reports) == len(outcomes) == 1 else None
     title = (alone.title or alone.source) if alone else f"Loaded language in {wording.count(len(reports), 'article')}"
@@ -29,7 +44,8 @@ def render_page(outcomes: Sequence[Outcome]) -> str:
         for number, outcome in enumerate(outcomes, 1)
     ]
     template = _environment().get_template("page.html.jinja")
-    return _exact(template.render(title=title, entries=entries, indexed=alone is None))
+    page = {"title": title, "entries": entries, "indexed": alone is None}
+    return _exact(template.render(**page, script_hash=_script_hash() if len(reports) > 1 else None))
 
 
 def render_fragment(report: ArticleReport, *, marks: Mapping[int, str] | None = None) -> str:
@@ -61,6 +77,15 @@ def _exact(html: str) -> str:
 
 
 @cache
+def _script_hash() -> str:
+    """The script that sorts, as a content security policy lets it run (CSP level 3, hash-source)."""
+    environment = _environment()
+    assert environment.loader is not None
+    source, _, _ = environment.loader.get_source(environment, "sort.js")
+    return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"
+
+
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("bias.reporting"),
@@ -76,7 +101,10 @@ def _environment() -> Environment:
         "paragraphs": paragraphs,
         "pieces": pieces,
         "is_aside": is_aside,
+        "all_marked_spans": all_marked_spans,
         "is_counted": is_counted,
+        "is_marked": is_marked,
+        "marked_spans": marked_spans,
         "strongest": strongest,
         "terms_of": terms_of,
         "say": wording,

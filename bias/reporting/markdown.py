@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from bias.reporting.marking import Lines, is_counted, one_line, pieces
+from bias.reporting.findings import Finding, shown
+from bias.reporting.marking import Lines, one_line, pieces
 from bias.reporting.records import Outcome
 from bias.reporting.wording import (
     CATEGORY_NAMES,
@@ -51,21 +52,26 @@ def _lines(outcome: Outcome) -> Iterator[str]:
             yield f"- {escaped(line)}"
     yield from (f"- **Warning:** {escaped(warning)}" for warning in outcome.warnings)
     yield ""
-    if outcome.opinionated:
-        yield "| Line | Probability | Sentence | Loaded words |"
-        yield "| ---: | ---: | --- | --- |"
+    found = {finding.start: finding for finding in shown(outcome)}
+    if found:
+        yield "| Line | Probability | Level | Sentence | Loaded words |"
+        yield "| ---: | ---: | --- | --- | --- |"
         lines = Lines(article.text)
-        yield from (_row(outcome, result, lines) for result in outcome.opinionated)
+        results = [result for result in outcome.opinionated if result.sentence.start in found]
+        yield from (_row(outcome, result, found[result.sentence.start], lines) for result in results)
         yield ""
     yield f"_{escaped(NOT_MEANT)}_"
     yield ""
 
 
-def _row(report: ArticleReport, result: SentenceResult, lines: Lines) -> str:
-    line, _ = lines.position(result.sentence.start)
-    words = [_word(span) for span in result.spans if is_counted(report, span)]
-    listed = "<br>".join(words) or escaped(categories_line(result))
-    return f"| {line} | {report.decisive(result):.2f} | {_marked(report, result)} | {listed} |"
+def _row(report: ArticleReport, result: SentenceResult, finding: Finding, lines: Lines) -> str:
+    line, _ = lines.position(finding.start)
+    starts = {word.start for word in finding.words}
+    listed = "<br>".join(_word(span) for span in result.spans if span.start in starts) or escaped(
+        categories_line(result)
+    )
+    said = f"{finding.probability:.2f} | {finding.shown_level} | {_marked(report, result, starts)}"
+    return f"| {line} | {said} | {listed} |"
 
 
 def _word(span: Span) -> str:
@@ -75,9 +81,9 @@ def _word(span: Span) -> str:
     return f"**{escaped(span.text)}**" + (f" ({escaped('; '.join(notes))})" if notes else "")
 
 
-def _marked(report: ArticleReport, result: SentenceResult) -> str:
-    """The sentence with the words that count in bold."""
+def _marked(report: ArticleReport, result: SentenceResult, starts: set[int]) -> str:
+    """The sentence with the words that begin at these offsets in bold."""
     return "".join(
-        f"**{escaped(piece.text)}**" if piece.span and is_counted(report, piece.span) else escaped(piece.text)
+        f"**{escaped(piece.text)}**" if piece.span and piece.span.start in starts else escaped(piece.text)
         for piece in pieces(report, result)
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from bias.levels import reaches
 from bias.types import ArticleReport, SentenceResult, Span
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_BLANK_LINES = re.compile(r"(?>\r\n|\r|\n)(?:[^\S\r\n]*(?>\r\n|\r|\n))+[^\S\r\n]*")
 _WHITESPACE = re.compile(r"\s+")
 
 _BIDI_CONTROLS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -69,23 +71,39 @@ class Piece:
 
 
 def pieces(report: ArticleReport, result: SentenceResult) -> tuple[Piece, ...]:
-    """The sentence cut at the edges of its loaded spans and of the speech it quotes; the texts join to the sentence.
+    """The sentence cut at the edges of its marked spans and of the speech it quotes; the texts join to the sentence.
 
     Where spans overlap, the first one wins. With quotes mode `include` nothing is withheld, so no piece is `quoted`.
     """
     sentence = result.sentence
     withheld = sentence.withheld if report.quotes == "separate" else ()
     edges = {edge for start, end in withheld for edge in (start, end)}
-    edges |= {edge for span in result.spans for edge in (span.start, span.end)}
+    spans = marked_spans(report, result)
+    edges |= {edge for span in spans for edge in (span.start, span.end)}
     inside = {edge for edge in edges if sentence.start < edge < sentence.end}
     return tuple(
         Piece(
             text=report.article.text[start:end],
             quoted=any(left <= start < right for left, right in withheld),
-            span=next((span for span in result.spans if span.start <= start < span.end), None),
+            span=next((span for span in spans if span.start <= start < span.end), None),
         )
         for start, end in pairwise(sorted({sentence.start, *inside, sentence.end}))
     )
+
+
+def marked_spans(report: ArticleReport, result: SentenceResult) -> tuple[Span, ...]:
+    """The loaded spans that are displayed: those of the report's least level or above."""
+    return tuple(span for span in result.spans if reaches(span.level, report.min_level))
+
+
+def all_marked_spans(report: ArticleReport) -> tuple[Span, ...]:
+    """The loaded spans of the whole report that are displayed, in order."""
+    return tuple(span for result in report.sentences for span in marked_spans(report, result))
+
+
+def is_marked(report: ArticleReport, result: SentenceResult) -> bool:
+    """Whether the sentence is displayed as opinionated: it is, and of the report's least level or above."""
+    return result.label == "opinionated" and reaches(result.level, report.min_level)
 
 
 def is_counted(report: ArticleReport, span: Span) -> bool:
@@ -114,23 +132,35 @@ def terms_of(report: ArticleReport) -> list[str]:
 
 
 def paragraphs(report: ArticleReport) -> tuple[tuple[SentenceResult | str, ...], ...]:
-    """The article by paragraphs: sentences, and the text between them as it stands there (whitespace, as a rule).
+    """The article by paragraphs: sentences, and the text between them as it stands there (white space, or ignored).
 
-    The text between two paragraphs ends the first of them. All texts together are the article's.
+    The blank lines between two paragraphs end the first of them. All texts together are the article's.
     """
-    found: list[list[SentenceResult | str]] = []
+    found: list[list[SentenceResult | str]] = [[]]
     text, at, number = report.article.text, 0, None
+    separator = _BLANK_LINES if _BLANK_LINES.search(text) else _LINE_END
     for result in report.sentences:
         sentence = result.sentence
-        between = text[at : sentence.start]
-        if found and between:
-            found[-1].append(between)
-        if sentence.paragraph != number or not found:
-            found.append([] if found or not between else [between])
+        open_ended = _add(found, text[at : sentence.start], separator)
+        if sentence.paragraph != number and not open_ended and _has_words(found[-1]):
+            found.append([])
         found[-1].append(result)
         at, number = sentence.end, sentence.paragraph
-    if at < len(text):
-        if not found:
+    _add(found, text[at:], separator)
+    return tuple(tuple(runs) for runs in found if runs)
+
+
+def _add(found: list[list[SentenceResult | str]], between: str, separator: re.Pattern[str]) -> bool:
+    """Add text between two sentences, each paragraph of it anew; whether the last of them goes on with the second."""
+    ends = [match.end() for match in separator.finditer(between)] if between.strip() else []
+    begins_later = False
+    for start, end in pairwise(dict.fromkeys((0, *ends, len(between)))):
+        if begins_later and _has_words(found[-1]):
             found.append([])
-        found[-1].append(text[at:])
-    return tuple(tuple(runs) for runs in found)
+        found[-1].append(between[start:end])
+        begins_later = True
+    return bool(between.strip()) and ends[-1:] != [len(between)]
+
+
+def _has_words(runs: Sequence[SentenceResult | str]) -> bool:
+    return any(not isinstance(run, str) or run.strip() for run in runs)

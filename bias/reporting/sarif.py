@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import PurePath
 from typing import Any
@@ -12,29 +12,30 @@ from urllib.parse import quote
 
 from bias import __version__
 from bias.files import replace_surrogates
+from bias.levels import Level
 from bias.reporting.findings import RULES, Finding, file_of, findings
 from bias.reporting.marking import one_line
 from bias.reporting.records import Outcome
-from bias.reporting.wording import NOT_MEANT, sentence_case, strength
+from bias.reporting.wording import NOT_MEANT, sentence_case
 from bias.types import ArticleReport
 
 SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
+_LEVELS: Mapping[Level, str] = {"low": "note", "medium": "warning", "high": "error"}
 _FINGERPRINT = "textHash/v1"
 _ARTICLE_KEYS = ("score", "interval", "percentile", "prior", "quotes", "threshold", "summary")
 
 
 def render_sarif(outcomes: Sequence[Outcome]) -> str:
-    """One run: a result for each opinionated sentence and each loaded word in it that counts, in ASCII.
+    """One run: a result for each opinionated sentence and each loaded word in it that counts and is shown, in ASCII.
 
     Failures and the articles' warnings are notifications of the run. Its property `articles` has the score of each
     article, its interval and percentile. A result in text that was extracted from a page, or stands in a row of a
     table, has no region, since the file has other offsets: the message of its location tells where in that text it is.
     """
     reports = [outcome for outcome in outcomes if isinstance(outcome, ArticleReport)]
-    found = [(report, finding) for report in reports for finding in _flat(report)]
-    rules = [rule for rule in RULES if any(finding.rule == rule for _, finding in found)]
-    seen: Counter[tuple[str, str, str]] = Counter()
+    found = [(report, finding, number) for report in reports for finding, number in _numbered(report)]
+    rules = [rule for rule in RULES if any(finding.rule == rule for _, finding, _ in found)]
     run = {
         "tool": {
             "driver": {
@@ -53,7 +54,7 @@ def render_sarif(outcomes: Sequence[Outcome]) -> str:
         ],
         "columnKind": "unicodeCodePoints",
         "newlineSequences": ["\r\n", "\n", "\r"],
-        "results": [_result(report, finding, rules.index(finding.rule), seen) for report, finding in found],
+        "results": [_result(report, finding, rules.index(finding.rule), number) for report, finding, number in found],
         "properties": {"articles": [_article(report) for report in reports]},
     }
     return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, allow_nan=False) + "\n"
@@ -65,10 +66,15 @@ def uri_of(path: str) -> str:
     return pure.as_uri() if pure.is_absolute() else quote(pure.as_posix())
 
 
-def _flat(report: ArticleReport) -> Iterator[Finding]:
+def _numbered(report: ArticleReport) -> Iterator[tuple[Finding, int]]:
+    """Each finding that is shown, and its number among those of the same rule and words, shown or not."""
+    seen: Counter[tuple[str, str]] = Counter()
     for finding in findings(report):
-        yield finding
-        yield from finding.words
+        for part in finding.parts:
+            alike = (part.rule, one_line(part.text))
+            seen[alike] += 1
+            if part.is_shown:
+                yield part, seen[alike]
 
 
 def _rule(rule: str) -> dict[str, Any]:
@@ -79,10 +85,8 @@ def _rule(rule: str) -> dict[str, Any]:
     }
 
 
-def _result(
-    report: ArticleReport, finding: Finding, rule_index: int, seen: Counter[tuple[str, str, str]]
-) -> dict[str, Any]:
-    """A result. `seen` counts what was found before, and is counted on."""
+def _result(report: ArticleReport, finding: Finding, rule_index: int, number: int) -> dict[str, Any]:
+    """A result; those of the same rule and words in an article are told apart by their number."""
     location: dict[str, Any] = _location(report.article.source)
     if finding.region is not None:
         location["physicalLocation"]["region"] = {
@@ -95,14 +99,12 @@ def _result(
         }
     else:
         location["message"] = {"text": sentence_case(finding.place)}
-    # What is found, not where: the same words again in an article are told apart by their number.
-    alike = (report.article.source, finding.rule, one_line(finding.text))
-    seen[alike] += 1
-    fingerprint = "\0".join((*alike[1:], str(seen[alike])))
+    fingerprint = "\0".join((finding.rule, one_line(finding.text), str(number)))  # what is found, not where
     return {
         "ruleId": finding.rule,
         "ruleIndex": rule_index,
-        "level": "warning" if strength(finding.probability) > 1 else "note",
+        "level": _LEVELS[finding.level],
+        **({} if report.known is None else {"baselineState": "new"}),
         "message": {"text": _message_text(finding.message)},
         "locations": [location],
         "partialFingerprints": {_FINGERPRINT: sha256(fingerprint.encode()).hexdigest()[:32]},

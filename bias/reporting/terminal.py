@@ -20,7 +20,17 @@ from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
-from bias.reporting.marking import Lines, is_aside, is_counted, one_line, paragraphs, pieces
+from bias.reporting.marking import (
+    Lines,
+    all_marked_spans,
+    is_aside,
+    is_counted,
+    is_marked,
+    marked_spans,
+    one_line,
+    paragraphs,
+    pieces,
+)
 from bias.reporting.records import Outcome
 from bias.reporting.wording import (
     CATEGORY_NAMES,
@@ -31,7 +41,7 @@ from bias.reporting.wording import (
     sentence_case,
     summary_line,
 )
-from bias.types import ArticleReport, SentenceResult
+from bias.types import ArticleReport, SentenceResult, Span
 
 _MIN_WIDTH, _MAX_WIDTH = 40, 100  # a longer line is hard to read
 _BAR_WIDTH = 6
@@ -128,7 +138,7 @@ def _article(report: ArticleReport, terminal: Terminal, console: Console) -> Ite
         for run in paragraph:
             if isinstance(run, str):
                 if run.strip():
-                    yield from (blank + line for line in _wrapped(Text(one_line(run)), console))
+                    yield from (blank + line for line in _wrapped(Text(one_line(run).strip(), style="aside"), console))
                 continue
             gutter = Text.assemble(_gutter(report, run, terminal), (rule, "aside"))
             for line in _wrapped(_marked(report, run), console):
@@ -140,7 +150,7 @@ def _article(report: ArticleReport, terminal: Terminal, console: Console) -> Ite
             if quoted and quoted != speaker and quoted not in run.sentence.text:
                 yield blank + Text(f"(quoting {one_line(quoted)})", style="aside")
             speaker = quoted
-            if run.label == "opinionated" and not run.spans and (categories := categories_line(run)):
+            if is_marked(report, run) and not marked_spans(report, run) and (categories := categories_line(run)):
                 yield blank + Text(f"({categories})", style="aside")
         yield Text()
 
@@ -175,7 +185,7 @@ def _gutter(report: ArticleReport, result: SentenceResult, terminal: Terminal) -
     if is_aside(report, result):
         return "quoted".rjust(_GUTTER_WIDTH - 3), "aside"
     probability = report.decisive(result)
-    opinionated = result.label == "opinionated"
+    opinionated = is_marked(report, result)
     cells = f"{'!' if opinionated else ' '} {_bar(probability, terminal)} {probability:.2f}"
     return cells, "opinionated" if opinionated else "aside"
 
@@ -196,9 +206,9 @@ def _summary(report: ArticleReport, terminal: Terminal, width: int) -> Iterator[
     lines.append(summary_line(report))
     for line in filter(None, lines):
         yield Text(sentence_case(line))
-    if report.spans:
+    if spans := all_marked_spans(report):
         yield Text()
-        yield _words(report)
+        yield _words(report, spans)
     yield Text()
     yield Text(NOT_MEANT, style="aside")
     for warning in report.warnings:
@@ -217,7 +227,7 @@ def _scale(report: ArticleReport, terminal: Terminal, cells: int) -> str:
     return f"0 {''.join(line)} 100"
 
 
-def _words(report: ArticleReport) -> RenderableType:
+def _words(report: ArticleReport, spans: Sequence[Span]) -> RenderableType:
     """Each loaded word with its place, probability, category and neutral alternatives."""
     lines = Lines(report.article.text)
     table = Table.grid(padding=(0, 2))
@@ -225,7 +235,7 @@ def _words(report: ArticleReport) -> RenderableType:
     table.add_column(max_width=24)
     table.add_column(no_wrap=True)
     table.add_column()
-    for span in report.spans:
+    for span in spans:
         line, column = lines.position(span.start)
         notes = [CATEGORY_NAMES[span.category]] if span.category else []
         if not is_counted(report, span):

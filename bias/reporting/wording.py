@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from bias.levels import Level
 from bias.types import ArticleReport, Category, SentenceResult
 
 NOT_MEANT = (
@@ -21,8 +24,8 @@ CATEGORY_NAMES: dict[Category, str] = {
 }
 
 
-STRENGTHS = ("", "slight", "marked", "strong")
-"""Names of the values of `strength`."""
+STRENGTHS: dict[Level, str] = {"low": "slight", "medium": "marked", "high": "strong"}
+"""How strongly a loaded word is marked."""
 
 
 def sentence_case(line: str) -> str:
@@ -58,21 +61,30 @@ def percentile_line(report: ArticleReport) -> str:
 
 
 def summary_line(report: ArticleReport) -> str:
-    """Counts of sentences and loaded words."""
+    """Counts of sentences and loaded words, and of what is left out of them."""
     summary = report.summary
-    return (
+    line = (
         f"{summary['opinionated']} of {count(int(summary['sentences']), 'sentence')} opinionated, "
         f"{summary['quoted']} quoted; {count(int(summary['spans']), 'loaded term')} "
         f"({summary['spans_per_100_words']} in 100 words)"
     )
+    return "; ".join((line, *left_out(report)))
+
+
+def left_out(report: ArticleReport) -> Iterator[str]:
+    """What the user keeps from being judged or shown, where there is any."""
+    summary = report.summary
+    if ignored := summary.get("ignored"):
+        yield f"{count(int(ignored), 'sentence')} ignored"
+    if allowed := summary.get("allowed"):
+        yield f"{count(int(allowed), 'term')} allowed"
+    if report.min_level != "low":
+        yield f"findings below {report.min_level} not shown"
+    if report.known:
+        yield f"{count(len(report.known), 'finding')} of the baseline"
 
 
 def categories_line(result: SentenceResult, least: float = 0.5) -> str:
     """The sentence's techniques at or above a probability, strongest first: "name-calling 0.82, doubt 0.61"."""
     ranked = sorted(result.categories.items(), key=lambda item: -item[1])
     return ", ".join(f"{CATEGORY_NAMES[name]} {value:.2f}" for name, value in ranked if value >= least)
-
-
-def strength(probability: float) -> int:
-    """How strongly a span is marked: 1 (below 0.7), 2 (below 0.9) or 3."""
-    return 1 + (probability >= 0.7) + (probability >= 0.9)

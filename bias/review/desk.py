@@ -8,14 +8,12 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bias.detector import Detector
+from bias.detector import Detector, read_sentences
 from bias.errors import BiasError, DataError
 from bias.language import NOT_ENGLISH, looks_english
-from bias.quotation import attribute
 from bias.review.corrections import Correction, correction_of, digest_of, latest
 from bias.review.store import Store
 from bias.scoring import make_report
-from bias.segmentation import segment
 from bias.types import Article, ArticleReport, Label, Prediction, QuotesMode, SentenceResult
 
 KEPT = 32
@@ -198,10 +196,17 @@ class Desk:
         if not looks_english(article.text):
             article = replace(article, warnings=(*article.warnings, NOT_ENGLISH))
         how = self.settings
-        read = self.detector.predict(attribute(article.text, segment(article.text)))
-        predictions = tuple(_in_time(read, how.seconds))
-        model = self.detector.model
-        return make_report(article, predictions, model, prior=how.prior, quotes=how.quotes, threshold=how.threshold)
+        sentences, ignored = read_sentences(article)
+        predictions = tuple(_in_time(self.detector.predict(sentences), how.seconds))
+        return make_report(
+            article,
+            predictions,
+            self.detector.model,
+            prior=how.prior,
+            quotes=how.quotes,
+            threshold=how.threshold,
+            ignored=ignored,
+        )
 
 
 def _in_time(predictions: Iterator[Prediction], seconds: float) -> Iterator[Prediction]:

@@ -87,7 +87,9 @@ def test_a_threshold_changes_the_labels_of_the_table_alone() -> None:
     given = report([sentence("The reckless council voted.", 0.6, loaded("reckless"))])
     table, moved = given.to_frame(), given.at(0.7).to_frame()
     assert (table.label[0], moved.label[0]) == ("opinionated", "neutral")
-    assert table.drop(columns="label").equals(moved.drop(columns="label"))
+    assert moved.level.isna().all()
+    judged = ["label", "level"]
+    assert table.drop(columns=judged).equals(moved.drop(columns=judged))
 
 
 def test_other_rows_are_refused() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -158,20 +157,18 @@ def _score_all(
     quotes: QuotesMode,
 ) -> Iterator[Outcome]:
     """A report for each article; the model is loaded when the first one has been read."""
-    from bias.language import NOT_ENGLISH, looks_english
+    from bias.language import with_warning
 
     detector = None
     for article in inputs:
         if not isinstance(article, Article):
             yield article
             continue
-        if not looks_english(article.text):
-            article = replace(article, warnings=(*article.warnings, NOT_ENGLISH))
         if detector is None:
             from bias.detector import Detector
 
             detector = Detector(model)
-        yield detector.score(article, prior=prior, threshold=threshold, quotes=quotes)
+        yield detector.score(with_warning(article), prior=prior, threshold=threshold, quotes=quotes)
 
 
 def _verdict(outcome: Outcome, fail_above: float | None) -> tuple[ExitStatus, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from bias.detector import Detector
 from bias.errors import BiasError, DataError
-from bias.language import NOT_ENGLISH, looks_english
+from bias.language import with_warning
 from bias.quotation import attribute
 from bias.review.corrections import Correction, correction_of, digest_of, latest
 from bias.review.store import Store
@@ -195,8 +195,7 @@ class Desk:
         return report
 
     def _score(self, article: Article) -> ArticleReport:
-        if not looks_english(article.text):
-            article = replace(article, warnings=(*article.warnings, NOT_ENGLISH))
+        article = with_warning(article)
         how = self.settings
         read = self.detector.predict(attribute(article.text, segment(article.text)))
         predictions = tuple(_in_time(read, how.seconds))

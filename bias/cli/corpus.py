@@ -1,0 +1,200 @@
+"""`bias corpus`: whole corpora scored, and summed up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from bias.cli.options import (
+    Debug,
+    Encoding,
+    Errors,
+    MaxBytes,
+    Model,
+    Prior,
+    Quotes,
+    TextColumn,
+    Threshold,
+    check_prior,
+)
+from bias.cli.progress import track
+from bias.cli.status import ExitStatus, guarded
+from bias.cli.streams import complain, note
+from bias.errors import MissingExtraError
+from bias.files import MAX_BYTES
+
+if TYPE_CHECKING:
+    from bias.corpus.folder import Corpus, Done
+    from bias.corpus.workers import Crew
+
+_WORKERS = "Workers"
+
+RAY_LOCAL = "local"
+_ADDRESS = re.compile(r"auto|local|ray://.+|[^\s:/\\]+:\d+")
+"""What can stand after --ray; anything else is another argument."""
+
+corpus = typer.Typer(
+    name="corpus",
+    help="Score whole corpora into Parquet tables, and sum them up.",
+    no_args_is_help=True,
+)
+
+
+class _RayCommand(TyperCommand):
+    """A command whose option --ray goes with and without an address."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given: list[str] = []
+        for place, arg in enumerate(args):
+            given.append(arg)
+            if arg == "--ray" and not (place + 1 < len(args) and _ADDRESS.fullmatch(args[place + 1])):
+                given.append(RAY_LOCAL)
+        return super().parse_args(ctx, given)
+
+
+def run(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IN...",
+            help="Parquet, JSONL or CSV files of articles, text, Markdown or HTML files, or folders of such files.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="The folder to write; one with an unfinished run of the same goes on.",
+            show_default=False,
+        ),
+    ],
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            metavar="N",
+            help="Worker processes, one thread each; one a processor by default. The result is the same.",
+            show_default=False,
+            rich_help_panel=_WORKERS,
+        ),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ADDRESS]",
+            help="Have Ray do the work, on this machine or on the cluster at the address.",
+            show_default=False,
+            rich_help_panel=_WORKERS,
+        ),
+    ] = None,
+    shard_rows: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Articles a file of the output: what is done anew after a kill, and held in memory.",
+            rich_help_panel=_WORKERS,
+        ),
+    ] = 500,
+    model: Model = None,
+    prior: Prior = "news",
+    threshold: Threshold = None,
+    quotes: Quotes = "separate",
+    text_column: TextColumn = "text",
+    encoding: Encoding = "utf-8",
+    errors: Errors = "strict",
+    max_bytes: MaxBytes = MAX_BYTES,
+    debug: Debug = False,
+) -> ExitStatus:
+    """Score a corpus into two Parquet tables, of articles and of sentences.
+
+    Stopped at any moment, even by a kill or a full disk, the same command goes on where it was.
+    """
+    check_prior(prior)
+    with _needs("corpus", "bias corpus"):
+        from bias.corpus.folder import opened, read_done, run_of
+        from bias.corpus.plan import Settings
+    from bias.files import codec_name
+    from bias.modelfolder import model_folder
+
+    codec_name(encoding)
+    settings = Settings(prior, quotes, threshold, text_column, encoding, errors, max_bytes, shard_rows)
+    folder = model_folder(model)
+    with opened(output, paths, run_of(folder, settings)) as found:
+        _work(found, folder, jobs, ray)
+        done = read_done(output)
+    return _report(done)
+
+
+def _work(found: Corpus, model: Path, jobs: int | None, ray: str | None) -> None:
+    """Do what is missing, with a bar."""
+    tasks = found.tasks
+    total, left = found.plan.rows, sum(task.shard.rows for task in tasks)
+    if left < total:
+        note(f"{total - left:,} of {total:,} articles are there")
+    if not tasks:
+        found.finish()
+        return
+    with _crew(found, model, jobs, ray, len(tasks)) as crew:
+        entries = found.work(tasks, crew)
+        for _ in track(entries, "articles", total, size=lambda e: e.articles.rows, done=total - left, few=0):
+            pass
+
+
+def _crew(found: Corpus, model: Path, jobs: int | None, ray: str | None, tasks: int) -> Crew:
+    job = found.job(model)
+    if ray is not None:
+        with _needs("ray", "--ray"):
+            from bias.corpus.raycrew import RayCrew
+        return RayCrew(job, ray, jobs, tasks)
+    from bias.corpus.localpool import LocalPool
+    from bias.corpus.workers import Alone
+    from bias.cpus import available_cpus
+
+    size = min(jobs or available_cpus(), tasks)
+    return Alone(job) if size == 1 else LocalPool(job, size)
+
+
+def _report(done: Done) -> ExitStatus:
+    """Say what has come of it."""
+    from bias.reporting.wording import count
+
+    articles = sum(entry.articles.rows for entry in done.entries)
+    sentences = sum(entry.sentences.rows for entry in done.entries)
+    errors = sum(entry.errors for entry in done.entries)
+    note(f"{count(articles - errors, 'article')} with {count(sentences, 'sentence')} in {done.out}")
+    if not errors:
+        return ExitStatus.DONE
+    source, message = done.first_error()
+    more = f"; and {count(errors - 1, 'more')[:-1]}, whose rows have an error_message" if errors > 1 else ""
+    complain(f"{source}: {message}{more}")
+    return ExitStatus.ERROR
+
+
+@contextmanager
+def _needs(extra: str, what: str) -> Iterator[None]:
+    """Around imports of the packages of an extra.
+
+    Raises:
+        MissingExtraError: one is not installed; `what` is what asks for it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "bias":
+            raise  # a fault of ours, not a package that is missing
+        raise MissingExtraError(what, extra) from error
+
+
+corpus.command(cls=_RayCommand)(guarded(run))

@@ -177,7 +177,7 @@ def _report(done: Done) -> ExitStatus:
     if not errors:
         return ExitStatus.DONE
     source, message = done.first_error()
-    more = f"; and {count(errors - 1, 'more')[:-1]}, whose rows have an error_message" if errors > 1 else ""
+    more = f"; and {errors - 1:,} more, whose rows have an error_message" if errors > 1 else ""
     complain(f"{source}: {message}{more}")
     return ExitStatus.ERROR
 

@@ -97,15 +97,15 @@ class _Cutter:
             number += taken
 
     def add_text(self, file: int, rows: TableRows) -> Iterator[Row]:
-        """The rows of a table of text, which are added as they are passed on."""
+        """The rows of a table of text; each is added when the next one is asked for."""
         start, taken = BEGINNING, 0
         for _, row in rows:
+            if not isinstance(row, InputError):
+                yield row
             taken += 1
             if taken == self._room:
                 self._take(Piece(file, start, taken))
                 start, taken = rows.place, 0
-            if not isinstance(row, InputError):
-                yield row
         if taken:
             self._take(Piece(file, start, taken))
         elif start == BEGINNING:  # no rows at all, which reading it says

@@ -1,0 +1,125 @@
+"""Ray: several nodes on this machine, one of which is killed, and a worker too; the rows are those of a local run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from corpora import write_corpus
+from test_corpus_run import Run, contents, run  # noqa: F401
+
+from bias.cli import main
+from bias.cli.corpus import RAY_LOCAL
+from bias.corpus.folder import opened, run_of
+from bias.corpus.plan import Settings
+from bias.corpus.raycrew import LOCAL, RayCrew
+from bias.errors import WorkerError
+
+ray = pytest.importorskip("ray")
+from ray.cluster_utils import Cluster  # noqa: E402
+
+pytestmark = [pytest.mark.ray, pytest.mark.skipif(sys.platform == "win32", reason="experimental there")]
+
+NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A head without processors, and two nodes of one each."""
+    made = Cluster(initialize_head=True, head_node_args={**NODE, "num_cpus": 0, "include_dashboard": False})
+    for _ in range(2):
+        made.add_node(**NODE)
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+@pytest.fixture
+def unbroken(run: Run) -> dict[str, bytes]:  # noqa: F811
+    write_corpus(Path("in.jsonl"), of_each=1)
+    assert run("in.jsonl", "--shard-rows", "2", out="unbroken") == 0
+    return contents("unbroken")
+
+
+def actors() -> list[psutil.Process]:
+    """Processes of ours, of which a node of this machine has those of all nodes."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline", "username"])
+        if process.info["cmdline"] and process.info["cmdline"][0].startswith("ray::_Actor")
+    ]
+
+
+def test_the_cluster_gives_the_rows_of_a_local_run(
+    unbroken: dict[str, bytes], cluster: Cluster, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["corpus", "run", "--ray", cluster.address, "in.jsonl", "-o", "out", "--model", str(tiny_folder)]
+    assert main([*command, "--shard-rows", "2"]) == 0, capsys.readouterr().err
+    assert contents("out") == unbroken
+    assert not ray.is_initialized()
+    assert not actors()
+
+
+def test_a_worker_and_a_node_are_killed_in_the_middle(
+    unbroken: dict[str, bytes], cluster: Cluster, tiny_folder: Path
+) -> None:
+    shards = []
+    with (
+        opened(Path("out"), ["in.jsonl"], run_of(tiny_folder, Settings(shard_rows=2))) as corpus,
+        RayCrew(corpus.job(tiny_folder), cluster.address, 2, 10) as crew,
+    ):
+        for entry in corpus.work(corpus.tasks, crew):
+            shards.append(entry.shard)
+            if len(shards) == 2:  # two shards are under way
+                os.kill(actors()[0].pid, signal.SIGKILL)
+            if len(shards) == 5:
+                cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+    assert sorted(shards) == list(range(10))
+    assert contents("out") == unbroken
+    cluster.add_node(**NODE)
+
+
+def test_nobody_left_ends_the_run_and_another_goes_on(
+    unbroken: dict[str, bytes], cluster: Cluster, tiny_folder: Path
+) -> None:
+    with (
+        opened(Path("out"), ["in.jsonl"], run_of(tiny_folder, Settings(shard_rows=2))) as corpus,
+        RayCrew(corpus.job(tiny_folder), cluster.address, 2, 10, starting_seconds=3) as crew,
+        pytest.raises(WorkerError, match="no worker has started in 3 s"),
+    ):
+        for _ in corpus.work(corpus.tasks, crew):
+            for node in list(cluster.worker_nodes):
+                cluster.remove_node(node, allow_graceful=False)
+    cluster.add_node(**NODE)
+    command = ["corpus", "run", "in.jsonl", "-o", "out", "--model", str(tiny_folder), "--shard-rows", "2"]
+    assert main([*command, "--ray", cluster.address]) == 0
+    assert contents("out") == unbroken
+
+
+def test_no_cluster_at_the_address(
+    unbroken: dict[str, bytes], tiny_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "1")
+    command = ["corpus", "run", "in.jsonl", "-o", "out", "--model", str(tiny_folder), "--ray", "127.0.0.1:1"]
+    assert main(command) == 2
+    assert "no Ray at 127.0.0.1:1" in capsys.readouterr().err
+
+
+def test_ray_on_this_machine(unbroken: dict[str, bytes], tiny_folder: Path) -> None:
+    assert RAY_LOCAL == LOCAL
+    command = [sys.executable, "-m", "bias", "corpus", "run", "--ray", "in.jsonl", "-o", "out", "--jobs", "2"]
+    done = subprocess.run(
+        [*command, "--model", str(tiny_folder), "--shard-rows", "2"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1), done.stderr
+    assert contents("out") == unbroken

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,7 +26,7 @@ from bias.cli.options import (
 from bias.cli.progress import track
 from bias.cli.status import ExitStatus, guarded
 from bias.cli.streams import complain, note
-from bias.errors import MissingExtraError
+from bias.errors import MissingExtraError, UsageError
 from bias.files import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from bias.corpus.workers import Crew
 
 _WORKERS = "Workers"
+_GROUPS = "Groups"
+
+_TABLES = (".csv", ".jsonl", ".parquet")
+_PICTURES = (".png", ".svg")
 
 RAY_LOCAL = "local"
 _ADDRESS = re.compile(r"auto|local|ray://.+|[^\s:/\\]+:\d+")
@@ -137,6 +141,91 @@ def run(
     return _report(done)
 
 
+def summary(
+    output: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The folder of a finished bias corpus run.", show_default=False)
+    ],
+    by: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Columns of the articles to group by, with commas between them; year and month come from the date.",
+            show_default=False,
+        ),
+    ],
+    date_column: Annotated[
+        str, typer.Option(metavar="NAME", help="The column with the date.", rich_help_panel=_GROUPS)
+    ] = "date",
+    terms: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="How many loaded terms to name that a group uses more often than all others together.",
+            rich_help_panel=_GROUPS,
+        ),
+    ] = 5,
+    output_file: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--output-file",
+            "-o",
+            metavar="FILE",
+            help="Write a table (.csv, .jsonl, .parquet) or a picture (.png, .svg) instead of printing; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    terms_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the terms with their counts and scores to a .csv, .jsonl or .parquet table.",
+            show_default=False,
+        ),
+    ] = None,
+    debug: Debug = False,
+) -> ExitStatus:
+    """Sum a scored corpus up: mean scores and shares with 95 % intervals, and the loaded terms of each group."""
+    files = output_file or []
+    for path in files:
+        if path.suffix.lower() not in (*_PICTURES, *_TABLES):
+            known = ", ".join((*_TABLES, *_PICTURES))
+            raise UsageError(f"cannot write {path}: a summary goes to {known}, not {path.suffix or 'nothing'}")
+    with _needs("corpus", "bias corpus"):
+        from bias.corpus.folder import read_done
+        from bias.corpus.summary import summarise
+        from bias.corpus.summaryplot import draw
+    from bias.output import atomic_write
+
+    names = [name.strip() for name in by.split(",") if name.strip()]
+    found = summarise(read_done(output), names, date_column=date_column, terms=terms)
+    for path in files:
+        if path.suffix.lower() in _TABLES:
+            _write_rows(path, found.rows())
+        else:
+            with atomic_write(path, binary=True) as stream:
+                draw(found).savefig(stream, format=path.suffix.lower().removeprefix("."), dpi=200)
+    if terms_file is not None:
+        _write_rows(terms_file, found.term_rows())
+    if not files:
+        from rich.console import Console
+
+        from bias.cli.corpus_view import render_summary
+
+        console = Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
+        for part in render_summary(found):
+            console.print(part)
+    return ExitStatus.DONE
+
+
+def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    from bias.output import row_writer
+
+    with row_writer(path) as writer:
+        for row in rows:
+            writer.write(row)
+
+
 def _work(found: Corpus, model: Path, jobs: int | None, ray: str | None) -> None:
     """Do what is missing, with a bar."""
     tasks = found.tasks
@@ -198,3 +287,4 @@ def _needs(extra: str, what: str) -> Iterator[None]:
 
 
 corpus.command(cls=_RayCommand)(guarded(run))
+corpus.command()(guarded(summary))

@@ -63,7 +63,9 @@ def name_of(command: str) -> str:
 CORPORA = ("corpus",)
 """Commands that go on from each other, and are run together."""
 
-BIAS_COMMANDS = [line for line in bias_commands(README) if name_of(line) not in (*LABELLING, *CORPORA) and "--model" not in line]
+BIAS_COMMANDS = [
+    line for line in bias_commands(README) if name_of(line) not in (*LABELLING, *CORPORA) and "--model" not in line
+]
 
 
 class AnyDecimal(doctest.OutputChecker):

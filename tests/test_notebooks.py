@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from bias.training.data.readers import load_data
 from bias.training.labels.suggest import of_article
 from bias.training.record import read_record
 from bias.types import Article
-from notebooks import code_cells, digest_of_code, execute
+from notebooks import code_cells, complaints, digest_of_code, execute, kinds, texts_of
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 RETRAIN = FOLDER / "retrain.ipynb"
@@ -66,25 +65,6 @@ def executed(tiny_folder: Path, output: Path, tmp_path_factory: pytest.TempPathF
     )
 
 
-def texts_of(notebook: NotebookNode) -> Iterator[str]:
-    """All that is written in outputs."""
-    for cell in code_cells(notebook):
-        for out in cell.outputs:
-            if out.output_type == "stream":
-                yield out.text
-            else:
-                yield from (value for kind, value in out.get("data", {}).items() if kind.startswith("text/"))
-
-
-def kinds(cell: NotebookNode) -> list[str]:
-    """What a cell shows, each output by its richest form."""
-    order = ("image/png", "text/html", "text/markdown")
-    return [
-        "text" if out.output_type == "stream" else next((kind for kind in order if kind in out.data), "text/plain")
-        for out in cell.outputs
-    ]
-
-
 def test_it_runs_to_the_end_and_shows_what_the_committed_one_shows(
     committed: NotebookNode, executed: NotebookNode
 ) -> None:
@@ -110,30 +90,7 @@ def test_a_run_compares_checks_scores_and_suggests(executed: NotebookNode, outpu
 
 
 def test_warnings_do_not_reach_the_reader(committed: NotebookNode, executed: NotebookNode) -> None:
-    for notebook in (committed, executed):
-        for cell in code_cells(notebook):
-            assert not [out for out in cell.outputs if out.get("name") == "stderr" or out.output_type == "error"]
-
-
-def test_the_committed_outputs_are_of_the_committed_code(committed: NotebookNode) -> None:
-    cells = code_cells(committed)
-    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    assert committed.metadata.newsbias.executed == digest_of_code(committed)
-
-
-def test_the_committed_notebook_tells_nothing_of_the_machine(committed: NotebookNode) -> None:
-    for text in (*(cell.source for cell in committed.cells), *texts_of(committed)):
-        assert not MACHINE.search(text)
-    assert set(committed.metadata) == {"kernelspec", "language_info", "newsbias"}
-    assert committed.metadata.kernelspec.name == "python3"
-    assert all(set(cell.metadata) <= {"tags"} for cell in committed.cells)
-    assert RETRAIN.stat().st_size < 1_500_000
-
-
-def test_the_parameters_come_first_and_are_tagged(committed: NotebookNode) -> None:
-    cells = code_cells(committed)
-    assert cells[0].metadata.get("tags") == ["parameters"]
-    assert not [cell for cell in cells[1:] if cell.metadata]
+    assert not complaints(committed) + complaints(executed)
 
 
 def test_the_pool_repeats_none_of_the_labelled_sentences() -> None:
@@ -146,3 +103,32 @@ def test_the_pool_repeats_none_of_the_labelled_sentences() -> None:
     ]
     assert len(pool) > 40
     assert not near_duplicates(pool, labelled).any()
+
+
+# Every notebook
+
+
+@pytest.fixture(scope="module", params=["retrain", "corpus"])
+def any_committed(request: pytest.FixtureRequest) -> NotebookNode:
+    return nbformat.read(FOLDER / f"{request.param}.ipynb", 4)
+
+
+def test_the_committed_outputs_are_of_the_committed_code(any_committed: NotebookNode) -> None:
+    cells = code_cells(any_committed)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert any_committed.metadata.newsbias.executed == digest_of_code(any_committed)
+
+
+def test_the_committed_notebook_tells_nothing_of_the_machine(any_committed: NotebookNode) -> None:
+    for text in (*(cell.source for cell in any_committed.cells), *texts_of(any_committed)):
+        assert not MACHINE.search(text)
+    assert set(any_committed.metadata) == {"kernelspec", "language_info", "newsbias"}
+    assert any_committed.metadata.kernelspec.name == "python3"
+    assert all(set(cell.metadata) <= {"tags"} for cell in any_committed.cells)
+    assert len(nbformat.writes(any_committed)) < 1_500_000
+
+
+def test_the_parameters_come_first_and_are_tagged(any_committed: NotebookNode) -> None:
+    cells = code_cells(any_committed)
+    assert cells[0].metadata.get("tags") == ["parameters"]
+    assert not [cell for cell in cells[1:] if cell.metadata]

@@ -30,8 +30,8 @@ from bias.errors import MissingExtraError, UsageError
 from bias.files import MAX_BYTES
 
 if TYPE_CHECKING:
-    from bias.corpus.folder import Corpus, Done
-    from bias.corpus.workers import Crew
+    from bias.corpus.folder import Done
+    from bias.corpus.manifest import Entry
 
 _WORKERS = "Workers"
 _GROUPS = "Groups"
@@ -126,19 +126,18 @@ def run(
     Stopped at any moment, even by a kill or a full disk, the same command goes on where it was.
     """
     check_prior(prior)
-    with _needs("corpus", "bias corpus"):
-        from bias.corpus.folder import opened, read_done, run_of
+    with _needs_extra():
         from bias.corpus.plan import Settings
-    from bias.files import codec_name
-    from bias.modelfolder import model_folder
-
-    codec_name(encoding)
+        from bias.corpus.run import score_corpus
     settings = Settings(prior, quotes, threshold, text_column, encoding, errors, max_bytes, shard_rows)
-    folder = model_folder(model)
-    with opened(output, paths, run_of(folder, settings)) as found:
-        _work(found, folder, jobs, ray)
-        done = read_done(output)
-    return _report(done)
+    return _report(score_corpus(paths, output, model=model, settings=settings, jobs=jobs, ray=ray, watch=_watch))
+
+
+def _watch(entries: Iterator[Entry], done: int, total: int) -> Iterator[Entry]:
+    """The shards as they are done, in a bar that counts articles."""
+    if done:
+        note(f"{done:,} of {total:,} articles are there")
+    return track(entries, "articles", total, size=lambda entry: entry.articles.rows, done=done, few=0)
 
 
 def summary(
@@ -191,10 +190,9 @@ def summary(
         if path.suffix.lower() not in (*_PICTURES, *_TABLES):
             known = ", ".join((*_TABLES, *_PICTURES))
             raise UsageError(f"cannot write {path}: a summary goes to {known}, not {path.suffix or 'nothing'}")
-    with _needs("corpus", "bias corpus"):
+    with _needs_extra():
         from bias.corpus.folder import read_done
         from bias.corpus.summary import summarise
-        from bias.corpus.summaryplot import draw
     from bias.output import atomic_write
 
     names = [name.strip() for name in by.split(",") if name.strip()]
@@ -204,7 +202,7 @@ def summary(
             _write_rows(path, found.rows())
         else:
             with atomic_write(path, binary=True) as stream:
-                draw(found).savefig(stream, format=path.suffix.lower().removeprefix("."), dpi=200)
+                found.plot().savefig(stream, format=path.suffix.lower().removeprefix("."), dpi=200)
     if terms_file is not None:
         _write_rows(terms_file, found.term_rows())
     if not files:
@@ -226,35 +224,6 @@ def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
             writer.write(row)
 
 
-def _work(found: Corpus, model: Path, jobs: int | None, ray: str | None) -> None:
-    """Do what is missing, with a bar."""
-    tasks = found.tasks
-    total, left = found.plan.rows, sum(task.shard.rows for task in tasks)
-    if left < total:
-        note(f"{total - left:,} of {total:,} articles are there")
-    if not tasks:
-        found.finish()
-        return
-    with _crew(found, model, jobs, ray, len(tasks)) as crew:
-        entries = found.work(tasks, crew)
-        for _ in track(entries, "articles", total, size=lambda e: e.articles.rows, done=total - left, few=0):
-            pass
-
-
-def _crew(found: Corpus, model: Path, jobs: int | None, ray: str | None, tasks: int) -> Crew:
-    job = found.job(model)
-    if ray is not None:
-        with _needs("ray", "--ray"):
-            from bias.corpus.raycrew import RayCrew
-        return RayCrew(job, ray, jobs, tasks)
-    from bias.corpus.localpool import LocalPool
-    from bias.corpus.workers import Alone
-    from bias.cpus import available_cpus
-
-    size = min(jobs or available_cpus(), tasks)
-    return Alone(job) if size == 1 else LocalPool(job, size)
-
-
 def _report(done: Done) -> ExitStatus:
     """Say what has come of it."""
     from bias.reporting.wording import count
@@ -272,18 +241,18 @@ def _report(done: Done) -> ExitStatus:
 
 
 @contextmanager
-def _needs(extra: str, what: str) -> Iterator[None]:
-    """Around imports of the packages of an extra.
+def _needs_extra() -> Iterator[None]:
+    """Around imports of the packages of the extra.
 
     Raises:
-        MissingExtraError: one is not installed; `what` is what asks for it.
+        MissingExtraError: one is not installed.
     """
     try:
         yield
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "bias":
             raise  # a fault of ours, not a package that is missing
-        raise MissingExtraError(what, extra) from error
+        raise MissingExtraError("bias corpus", "corpus") from error
 
 
 corpus.command(cls=_RayCommand)(guarded(run))

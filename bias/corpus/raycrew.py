@@ -47,11 +47,9 @@ class RayCrew:
         WorkerError: there is no cluster at the address.
     """
 
-    def __init__(
-        self, job: Job, address: str, size: int | None, tasks: int, starting_seconds: float = STARTING_SECONDS
-    ) -> None:
+    def __init__(self, job: Job, address: str, size: int | None, tasks: int) -> None:
         self._job = job
-        self._seconds = starting_seconds
+        self.starting_seconds = STARTING_SECONDS
         self._failed_starts = 0
         self._begun = not ray.is_initialized()
         if self._begun:
@@ -79,11 +77,11 @@ class RayCrew:
         Raises:
             WorkerError: nobody works and nobody comes.
         """
-        timeout = None if self._busy else self._seconds
+        timeout = None if self._busy else self.starting_seconds
         ready, _ = ray.wait([*self._busy, *self._starting], num_returns=1, timeout=timeout)
         if not ready:
             raise WorkerError(
-                f"no worker has started in {self._seconds:g} s: has the cluster free processors left "
+                f"no worker has started in {self.starting_seconds:g} s: has the cluster free processors left "
                 f"({ray.available_resources().get('CPU', 0):g})? Run again to go on"
             )
         outcomes: list[Outcome] = []

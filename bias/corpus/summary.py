@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 
@@ -16,13 +16,23 @@ from bias.corpus.folder import Done
 from bias.corpus.intervals import Sums, mean, share
 from bias.corpus.terms import LEAST_ARTICLES, NOTABLE, Count, Term, compared
 from bias.corpus.unit import ARTICLES, SENTENCES
-from bias.errors import ColumnError, EmptyTextError, UsageError
+from bias.errors import ColumnError, EmptyTextError, MissingExtraError, UsageError
 from bias.training.evaluation.resampling import Figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bias.training.evaluation.plotstyle import Picture
+
+Rows = Literal["groups", "terms"]
 
 DATES = {"year": "%Y", "month": "%Y-%m"}
 """Groups that are made of a date, unless the articles have a column of that name."""
 
 DATE_COLUMN = "date"
+
+NONE = "(none)"
+"""How a group without a value is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,24 @@ class Summary:
     by: tuple[str, ...]
     groups: tuple[Group, ...]
     unscored: int
+
+    def to_frame(self, rows: Rows = "groups") -> pd.DataFrame:
+        """A pandas table with a row a group, or a row a term of a group (`terms`).
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingExtraError("a table for pandas", "notebook") from error
+        return pd.DataFrame(self.rows() if rows == "groups" else self.term_rows())
+
+    def plot(self) -> Picture:
+        """The scores and shares with their intervals; a matplotlib figure, which a notebook shows by itself."""
+        from bias.corpus.summaryplot import draw
+
+        return draw(self)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """A row a group, for a table."""
@@ -81,6 +109,11 @@ class Summary:
                     "log_odds": round(term.log_odds, 4),
                     "z": round(term.z, 3),
                 }
+
+
+def label(key: Sequence[str | None]) -> str:
+    """What a group is called."""
+    return ", ".join(NONE if part is None else part for part in key)
 
 
 def summarise(done: Done, by: Sequence[str], *, date_column: str = DATE_COLUMN, terms: int = 5) -> Summary:
@@ -175,9 +208,7 @@ def _key(name: str, columns: Sequence[str], date_column: str) -> str:
     if name in DATES:
         if date_column in columns:
             return f"strftime(TRY_CAST({_quoted(date_column)} AS TIMESTAMP), '{DATES[name]}')"
-        raise ColumnError(
-            f"no column {date_column!r} to take the {name} of: name the one with the date by --date-column"
-        )
+        raise ColumnError(f"no column {date_column!r} to take the {name} of: name another by --date-column")
     raise ColumnError(f"no column {name!r} to group by, only {', '.join(columns)}")
 
 

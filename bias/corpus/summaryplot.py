@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from bias.corpus.summary import DATES, Group, Summary
+from bias.corpus.summary import DATES, Group, Summary, label
 from bias.reporting.marking import excerpt
 from bias.training.evaluation.plotstyle import FAINT, INK, LABEL_COLOURS, SOFT, Picture, styled
 from bias.training.evaluation.resampling import Figure
@@ -15,19 +15,11 @@ from bias.training.evaluation.resampling import Figure
 MOST_ROWS = 40
 MOST_PANELS = 12
 NAME_WIDTH = 36
-NONE = "(none)"
-"""How a group without a value is called."""
-
 _COLOUR = LABEL_COLOURS[1]
 _ROOM = 2.5
 """The axis ends at so many times the highest value, for the interval of two articles can fill it all."""
 
 _SCORE, _SHARE = "Mean score", "Opinionated sentences, %"
-
-
-def label(key: Sequence[str | None]) -> str:
-    """A group's name."""
-    return ", ".join(NONE if part is None else part for part in key)
 
 
 @styled
@@ -89,8 +81,9 @@ def _over_time(summary: Summary) -> Picture:
     rows = math.ceil(len(shown) / columns)
     picture = Picture(figsize=(max(4.2, 2.8 * columns), 0.6 + 2.0 * rows), layout="constrained")
     panels = picture.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for axes, (key, groups) in zip(panels, shown.items(), strict=False):
+    for place, (axes, (key, groups)) in enumerate(zip(panels, shown.items(), strict=False)):
         _line(axes, groups, places)
+        axes.tick_params(labelbottom=place + columns >= len(shown))
         axes.set_title(excerpt(label(key), NAME_WIDTH) if key else _SCORE)
     panels[0].set_ylim(0, _end([group.score for groups in shown.values() for group in groups], 1))
     for axes in panels[len(shown) :]:

@@ -75,12 +75,13 @@ class Corpus:
         self.finish()
 
     def finish(self) -> None:
-        """Leave the manifest as an unbroken run does.
+        """Leave the folder as an unbroken run does.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the manifest cannot be written.
         """
         self.manifest.finish()
+        _sweep(self.out)
 
 
 @contextmanager
@@ -97,9 +98,7 @@ def opened(out: Path, paths: Sequence[str], run: Run) -> Iterator[Corpus]:
     if not (out / PLAN).is_file():
         _make(out)
     with _alone(out):
-        for folder in (out, out / ARTICLES, out / SENTENCES):
-            for left in folder.glob(f"{TEMPORARY}*"):  # by a run that was killed
-                left.unlink(missing_ok=True)
+        _sweep(out)
         inputs = list_inputs(paths)
         plan = _plan(out, run, tuple(inputs))
         with Manifest(out) as manifest:
@@ -196,6 +195,13 @@ def _is_there(out: Path, name: str, entry: Entry) -> bool:
     except OSError:
         return False
     return sizes == [entry.articles.size, entry.sentences.size]
+
+
+def _sweep(out: Path) -> None:
+    """Remove what those who were killed had begun to write."""
+    for folder in (out, out / ARTICLES, out / SENTENCES):
+        for left in folder.glob(f"{TEMPORARY}*"):
+            left.unlink(missing_ok=True)
 
 
 def _make(out: Path) -> None:

@@ -8,6 +8,7 @@ never have room for as many as were asked for.
 from __future__ import annotations
 
 import os
+import socket
 from types import TracebackType
 from typing import Any
 
@@ -30,8 +31,12 @@ STARTING_SECONDS = 300.0
 FAILED_STARTS = 5
 """So many actors may die one after the other before any has come."""
 
+KNOCK_SECONDS = 20.0
+
 STORE_BYTES = 100_000_000
 """Room for what travels between the processes of this machine, which is little."""
+
+_QUIET = {"log_to_driver": False, "logging_level": "error"}
 
 
 class RayCrew:
@@ -136,14 +141,26 @@ class RayCrew:
 
 
 def _connect(address: str, size: int | None) -> None:
-    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
     try:
         if address == LOCAL:
-            ray.init(address=LOCAL, num_cpus=size, object_store_memory=STORE_BYTES, **quiet)
+            options = {"num_cpus": size, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+            ray.init(address=LOCAL, **options, **_QUIET)
         else:
-            ray.init(address=address, log_to_driver=False, logging_level="error")
-    except (ConnectionError, RuntimeError, ValueError) as error:
+            _knock(address)
+            ray.init(address=address, **_QUIET)
+    except (OSError, RuntimeError, ValueError) as error:
         raise WorkerError(f"no Ray at {address}: {str(error).strip().splitlines()[0]}") from error
+
+
+def _knock(address: str) -> None:
+    """Refuse an address where nobody listens, which Ray goes on trying for minutes.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
 
 
 class _Actor:

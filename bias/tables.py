@@ -277,7 +277,8 @@ def _parquet_rows(stream: io.BufferedReader, max_bytes: int, skipped: int) -> It
     number = 0
     with _seekable(stream) as file:
         try:
-            table = ParquetFile(file, buffer_size=_PAGE_BYTES)
+            # Buffering ahead would hold whole columns of a row group, which can be gigabytes.
+            table = ParquetFile(file, buffer_size=_PAGE_BYTES, pre_buffer=False)
             _unique(table.schema_arrow.names)
             groups = list(range(table.num_row_groups))
             while groups and number + (rows := table.metadata.row_group(groups[0]).num_rows) <= skipped:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -372,10 +375,28 @@ def test_the_group_shows_its_commands(capsys: pytest.CaptureFixture[str]) -> Non
     assert "summary" in out
 
 
-def test_the_bar_shows_articles_speed_and_time_left(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    import io
-    import sys
+@pytest.mark.parametrize(
+    ("missing", "arguments", "extra"),
+    [
+        ("pyarrow", ["run", "in.jsonl", "-o", "out"], "corpus"),
+        ("duckdb", ["summary", "out", "--by", "outlet"], "corpus"),
+        ("ray", ["run", "in.jsonl", "-o", "out", "--ray"], "ray"),
+    ],
+)
+def test_a_missing_package_is_told_by_its_extra(
+    missing: str, arguments: list[str], extra: str, tmp_path: Path, tiny_folder: Path
+) -> None:
+    write_corpus(tmp_path / "in.jsonl", of_each=1)
+    model = ["--model", str(tiny_folder)] if arguments[0] == "run" else []
+    code = f"import sys; sys.modules[{missing!r}] = None; from bias.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "corpus", *arguments, *model]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"needs optional packages: pip install 'newsbias[{extra}]'\n")
+    assert done.stderr.count("\n") == 1
 
+
+def test_the_bar_shows_articles_speed_and_time_left(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True

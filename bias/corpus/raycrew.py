@@ -44,7 +44,8 @@ class RayCrew:
 
     Args:
         address: of a cluster, as ray.init has it; `LOCAL` starts Ray on this machine. Every node has this package,
-            and sees inputs, model and output under the same paths.
+            and sees inputs, model and output under the same paths. A connection to Ray that is there already is used
+            instead, and left open.
         size: how many actors; None is one a processor of the cluster.
         tasks: there is no use for more actors than these.
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -300,7 +301,7 @@ class Faulty(Scorer):
     """Has a fault of its own."""
 
     def attempt(self, task: Task) -> Entry | Failed:
-        return Failed("shard 0: KeyError: 'x'", expected=False)
+        return Failed("shard 0: KeyError: 'x'", "the traceback")
 
 
 def test_a_lost_worker_is_replaced_and_its_shard_done_anew(unbroken: dict[str, bytes], tiny_folder: Path) -> None:
@@ -343,3 +344,28 @@ def test_a_worker_with_another_model_or_version_does_nothing(
         with monkeypatch.context() as patched:
             patched.setattr(unit, "digest", lambda path: "0" * 64)
             assert "another model here" in str(attempt(job, task))
+
+
+def test_an_article_that_shows_a_fault_of_ours_is_named(
+    run: Run,  # noqa: F811
+    unbroken: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise KeyError("boom")
+
+    monkeypatch.setattr(unit.Detector, "score", fail)
+    capsys.readouterr()
+    assert run("in.jsonl", *ROWS) == 2
+    err = capsys.readouterr().err
+    assert "shard 0: KeyError: 'boom' in in.jsonl:1" in err
+    assert err.count("\n") == 1
+    assert run("in.jsonl", *ROWS, "--debug") == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_node_that_lacks_the_folder_says_so(unbroken: dict[str, bytes], tiny_folder: Path) -> None:
+    with begun(tiny_folder) as corpus:
+        job = replace(corpus.job(tiny_folder), place=Path("/nowhere"))
+        assert "no folder /nowhere on " in str(Scorer(job).attempt(corpus.tasks[0]))

@@ -14,7 +14,9 @@ from typing import Any
 
 import psutil
 import pytest
+import ray
 from corpora import write_corpus
+from ray.cluster_utils import Cluster
 from test_corpus_run import Run, contents, run  # noqa: F401
 from typer.main import get_command
 
@@ -24,9 +26,6 @@ from bias.corpus.folder import opened, run_of
 from bias.corpus.plan import Settings
 from bias.corpus.raycrew import LOCAL, RayCrew
 from bias.errors import WorkerError
-
-ray = pytest.importorskip("ray")
-from ray.cluster_utils import Cluster  # noqa: E402
 
 pytestmark = [pytest.mark.ray, pytest.mark.skipif(sys.platform == "win32", reason="experimental there")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,10 +56,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Why a shard could not be done and the run has to end; `expected` tells our errors from faults of ours."""
+    """Why a shard could not be done and the run has to end; with the traceback if it is a fault of ours."""
 
     message: str
-    expected: bool
+    traceback: str | None = None
 
 
 class Scorer:
@@ -83,14 +84,21 @@ class Scorer:
     def attempt(self, task: Task) -> Entry | Failed:
         """Do a shard; what goes wrong is a value, which can be sent anywhere."""
         try:
-            if Path.cwd() != self._job.place:
-                os.chdir(self._job.place)
+            self._go_to_place()
             return self.score(task)
         except (BiasError, OSError) as error:
-            return Failed(str(error), expected=True)
+            return Failed(str(error))
         except Exception as error:
-            lines = "".join(traceback.format_exception(error))
-            return Failed(f"shard {task.shard.number}: {type(error).__name__}: {error}\n{lines}", expected=False)
+            told = " ".join((f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())))
+            return Failed(f"shard {task.shard.number}: {told}", "".join(traceback.format_exception(error)))
+
+    def _go_to_place(self) -> None:
+        place = self._job.place
+        try:
+            if Path.cwd() != place:
+                os.chdir(place)
+        except OSError as error:
+            raise InputError(f"no folder {place} on {platform.node()}: every node has to see the same paths") from error
 
     def score(self, task: Task) -> Entry:
         """Read, score and write a shard; its two files are on the disk under their names when this returns.

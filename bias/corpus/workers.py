@@ -69,8 +69,12 @@ def dispatch(tasks: Iterable[Task], crew: Crew) -> Iterator[Entry]:
             match outcome:
                 case Entry():
                     yield outcome
-                case Failed(message, expected):
-                    raise BiasError(message) if expected else RuntimeError(message)
+                case Failed(message, None):
+                    raise BiasError(message)
+                case Failed(message, trace):
+                    fault = RuntimeError(message)
+                    fault.add_note(f"where it was done:\n{trace}")
+                    raise fault
                 case Lost():
                     lost[task.shard.number] += 1
                     if lost[task.shard.number] == ATTEMPTS:

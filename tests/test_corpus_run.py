@@ -347,6 +347,7 @@ def test_a_part_that_was_lost_is_made_anew(run: Run, begun: Path) -> None:
         (["in.jsonl", "-o", "out", "--jobs", "0"], "--jobs"),
         (["in.jsonl", "-o", "out", "--model", "empty"], "bias.json is missing"),
         (["in.jsonl"], "-o"),
+        ([], "IN"),
     ],
 )
 def test_bad_usage_is_one_line(
@@ -369,6 +370,8 @@ def test_bad_usage_is_one_line(
 
 
 def test_the_group_shows_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["corpus"]) == 2
+    assert capsys.readouterr().err == "bias: Missing command. (see bias corpus --help)\n"
     assert main(["corpus", "--help"]) == 0
     out = capsys.readouterr().out
     assert "run" in out

@@ -6,6 +6,7 @@ import math
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,25 @@ def test_groups_are_what_a_loop_over_the_rows_finds(scored: Path) -> None:
         assert group.share.value == sum(r["opinionated"] for r in own) / sum(r["counted"] for r in own)
         assert group.score.low < group.score.value < group.score.high
     assert found.unscored == 0
+
+
+def test_uses_of_terms_are_what_a_loop_over_the_spans_finds(scored: Path) -> None:
+    import pyarrow.parquet as pq
+
+    outlets = {row["article"]: row["outlet"] for row in pq.read_table(scored / "articles").to_pylist()}
+    uses: Counter[tuple[str, str]] = Counter()
+    within: dict[tuple[str, str], set[int]] = {}
+    for row in pq.read_table(scored / "sentences").to_pylist():
+        for span in row["spans"]:
+            if span["voice"] == "outlet":
+                key = outlets[row["article"]], span["text"].lower()
+                uses[key] += 1
+                within.setdefault(key, set()).add(row["article"])
+    found = list(summarise(read_done(scored), ["outlet"], terms=50).term_rows())
+    assert len(found) > 10
+    for row in found:
+        key = row["outlet"], row["term"]
+        assert (row["uses"], row["articles"]) == (uses[key], len(within[key]))
 
 
 def test_opinion_is_above_news_and_the_terms_are_those_put_in(scored: Path) -> None:

@@ -43,11 +43,7 @@ RAY_LOCAL = "local"
 _ADDRESS = re.compile(r"auto|local|ray://.+|[^\s:/\\]+:\d+")
 """What can stand after --ray; anything else is another argument."""
 
-corpus = typer.Typer(
-    name="corpus",
-    help="Score whole corpora into Parquet tables, and sum them up.",
-    no_args_is_help=True,
-)
+corpus = typer.Typer(name="corpus", help="Score whole corpora into Parquet tables, and sum them up.")
 
 
 class _RayCommand(TyperCommand):

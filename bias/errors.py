@@ -11,7 +11,8 @@
     │   └── ColumnError       a table without the column that was asked for
     ├── ModelError            a model folder that is missing, damaged or not ours
     ├── DataError             labelled data that cannot be trained or measured on
-    └── OutputError           a result that cannot be written
+    ├── OutputError           a result that cannot be written
+    └── WorkerError           processes or machines that were to share the work and did not
 
 The message of each is one line that says what was found and what to do about it.
 """
@@ -67,3 +68,7 @@ class DataError(BiasError):
 
 class OutputError(BiasError):
     """A result that cannot be written."""
+
+
+class WorkerError(BiasError):
+    """Processes or machines that were to share the work are gone, or never came."""

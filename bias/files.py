@@ -11,11 +11,12 @@ import io
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import IO, Any, BinaryIO, Literal, cast
 
 from bias.errors import BinaryFileError, EncodingError, InputError, TooLargeError, UsageError
 
@@ -139,6 +140,24 @@ def _not_found(path: Path) -> str:
         names = []
     similar = difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)
     return "no such file" + (f": did you mean {display_name(path.with_name(similar[0]))}?" if similar else "")
+
+
+def try_lock(file: IO[Any]) -> bool:
+    """Lock an open file until it is closed or the process ends, however it ends; False if another process has it.
+
+    On systems and drives without such locks nobody is kept out.
+    """
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # a network drive without locks
+    return True
 
 
 def too_large(what: str, max_bytes: int) -> TooLargeError:

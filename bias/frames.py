@@ -90,7 +90,7 @@ def to_frame(reports: Sequence[ArticleReport], rows: Rows = "sentences", names: 
         import pandas as pd
     except ImportError as error:
         raise MissingExtraError("a table for pandas", "notebook") from error
-    make = {"articles": _article_rows, "sentences": _sentence_rows, "spans": _span_rows}[rows]
+    make = {"articles": article_rows, "sentences": sentence_rows, "spans": _span_rows}[rows]
     found = [(place, _sound(row)) for place, report in enumerate(reports) for row in make(report)]
     table = pd.DataFrame([row for _, row in found], columns=list(COLUMNS[rows])).astype(COLUMNS[rows])
     if names:
@@ -103,7 +103,8 @@ def _sound(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: replace_surrogates(value)[0] if isinstance(value, str) else value for name, value in row.items()}
 
 
-def _article_rows(report: ArticleReport) -> Iterator[dict[str, Any]]:
+def article_rows(report: ArticleReport) -> Iterator[dict[str, Any]]:
+    """The report's one row with the columns of `articles`."""
     low, high = report.interval or (None, None)
     ranks = report.percentile or {}
     yield {
@@ -123,7 +124,8 @@ def _article_rows(report: ArticleReport) -> Iterator[dict[str, Any]]:
     }
 
 
-def _sentence_rows(report: ArticleReport) -> Iterator[dict[str, Any]]:
+def sentence_rows(report: ArticleReport) -> Iterator[dict[str, Any]]:
+    """A row a sentence with the columns of `sentences`."""
     for result in report.sentences:
         sentence = result.sentence
         words = {voice: [span.text for span in result.spans if span.voice == voice] for voice in ("outlet", "quoted")}

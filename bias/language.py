@@ -15,7 +15,10 @@ mistaken, and all 120 translations in other scripts are noticed. A call takes a 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import islice
+
+from bias.types import Article
 
 NOT_ENGLISH = "the text does not look like English: scores mean little, the model knows no other language"
 """The warning for a text that fails `looks_english`."""
@@ -53,3 +56,10 @@ def looks_english(text: str) -> bool:
     if len(words) < _LEAST_WORDS:
         return True
     return sum(word in _FUNCTION_WORDS for word in words) >= _LEAST_SHARE * len(words)
+
+
+def with_warning(article: Article) -> Article:
+    """The article, with the warning `NOT_ENGLISH` if its text does not look English."""
+    if looks_english(article.text):
+        return article
+    return replace(article, warnings=(*article.warnings, NOT_ENGLISH))

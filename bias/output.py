@@ -22,6 +22,9 @@ from bias.errors import MissingExtraError, OutputError, UsageError
 
 ROW_SUFFIXES = (".jsonl", ".csv", ".parquet")
 
+TEMPORARY = ".bias-"
+"""How the names of files begin that are being written, or were when a run was killed."""
+
 # Errors that come from writing, even where the code under `atomic_write` does other things as well.
 _WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _BATCH_ROWS = 4_096
@@ -87,7 +90,7 @@ def row_writer(path: str | Path) -> Iterator[RowWriter]:
 
 @contextmanager
 def _atomic_write(path: Path, binary: bool) -> Iterator[IO[Any]]:
-    with _output_errors(path):
+    with output_errors(path):
         target = path.resolve()  # so that the target of a link is replaced, not the link
         mode = target.stat().st_mode if target.exists() else None
         if mode is not None and stat.S_ISDIR(mode):
@@ -95,22 +98,22 @@ def _atomic_write(path: Path, binary: bool) -> Iterator[IO[Any]]:
         if mode is not None and not os.access(target, os.W_OK):
             raise OutputError(f"cannot write {path}: it is read-only")
         in_place = mode is not None and not stat.S_ISREG(mode)
-        written = target if in_place else target.with_name(f".bias-{secrets.token_hex(8)}.tmp")
+        written = target if in_place else target.with_name(f"{TEMPORARY}{secrets.token_hex(8)}.tmp")
         stream = _open(written, "w" if in_place else "x", binary)
     if in_place:
-        with _output_errors(path, _WRITE_ERRORS), stream:
+        with output_errors(path, _WRITE_ERRORS), stream:
             yield stream
         return
     try:
-        with _output_errors(path, _WRITE_ERRORS), stream:
+        with output_errors(path, _WRITE_ERRORS), stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        with _output_errors(path):
+        with output_errors(path):
             if mode is not None:
                 written.chmod(stat.S_IMODE(mode))
             written.replace(target)
-            _sync(target.parent)
+            sync(target.parent)
     finally:
         written.unlink(missing_ok=True)
 
@@ -126,25 +129,25 @@ def new_folder(path: str | Path, scratch: Path | None = None) -> Iterator[Path]:
     """
     path = Path(path)
     refuse_existing(path)
-    with _output_errors(path):
+    with output_errors(path):
         if scratch is None:
             scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", suffix=".tmp", dir=path.parent))
         else:
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir()
     try:
-        with _output_errors(path, _WRITE_ERRORS):
+        with output_errors(path, _WRITE_ERRORS):
             yield scratch
-        with _output_errors(path):
+        with output_errors(path):
             mask = os.umask(0)
             os.umask(mask)
             scratch.chmod(0o777 & ~mask)  # a temporary folder is its maker's alone, and so are some libraries' files
             for file in scratch.iterdir():
                 file.chmod(0o666 & ~mask)
-                _sync(file)
-            _sync(scratch)
+                sync(file)
+            sync(scratch)
             scratch.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -169,7 +172,7 @@ def _open(path: Path, mode: str, binary: bool) -> IO[Any]:
     return path.open(f"{mode}b") if binary else path.open(mode, encoding="utf-8", newline="")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Bring a file, or the names in a folder, to the disk: Windows and some network drives cannot for folders."""
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY)
@@ -180,16 +183,20 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def _output_errors(path: Path, numbers: Container[int | None] | None = None) -> Iterator[None]:
-    """Turn errors of the operating system (only those of the `numbers`, if given) into ours."""
+def output_errors(path: Path, numbers: Container[int | None] | None = None, doing: str = "write") -> Iterator[None]:
+    """Turn errors of the operating system (only those of the `numbers`, if given) into ours.
+
+    Raises:
+        OutputError: what was being done with the path, and why it could not be.
+    """
     try:
         yield
     except OSError as error:
         if numbers is not None and error.errno not in numbers:
             raise
-        missing = isinstance(error, FileNotFoundError)
+        missing = isinstance(error, FileNotFoundError) and doing == "write"
         reason = f"there is no folder {path.parent}" if missing else (error.strerror or str(error)).lower()
-        raise OutputError(f"cannot write {path}: {reason}") from error
+        raise OutputError(f"cannot {doing} {path}: {reason}") from error
 
 
 class JsonLinesWriter:
@@ -219,7 +226,7 @@ class _Csv:
             raise OutputError(
                 f"cannot write {self._path}: column {added!r} is not in the first row; .jsonl allows that"
             )
-        self._writer.writerow([_cell(row.get(name)) for name in self._columns])
+        self._writer.writerow([cell(row.get(name)) for name in self._columns])
 
 
 class _Parquet:
@@ -280,7 +287,8 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """The value as the text of a cell: empty for none, JSON for all that is no text."""
     value = _plain(value)
     if value is None or isinstance(value, str):
         return value or ""

@@ -238,7 +238,7 @@ def _read_file(path: Path, options: _Options) -> Iterator[Article | ReadFailure]
 
 def _read_stream(stream: io.BufferedReader, source: str, options: _Options) -> Iterator[Article | ReadFailure]:
     try:
-        if _suffix(source) in TABLE_SUFFIXES or is_parquet(stream):
+        if is_table(stream, source):
             yield from _read_table(stream, source, options)
             return
         data = stream.read(options.max_bytes + 1)
@@ -251,6 +251,11 @@ def _read_stream(stream: io.BufferedReader, source: str, options: _Options) -> I
         yield ReadFailure(source, error)
 
 
+def is_table(stream: io.BufferedReader, source: str) -> bool:
+    """Whether an open file is read as a table of articles, by the suffix of its name or as Parquet."""
+    return _suffix(source) in TABLE_SUFFIXES or is_parquet(stream)
+
+
 def _read_table(stream: io.BufferedReader, source: str, options: _Options) -> Iterator[Article | ReadFailure]:
     """The articles of an open table.
 
@@ -259,23 +264,36 @@ def _read_table(stream: io.BufferedReader, source: str, options: _Options) -> It
         MissingExtraError: a Parquet table without the packages for it.
         OSError: the stream fails.
     """
-    suffix = _suffix(source)
-    rows = read_rows(stream, suffix, encoding=options.encoding, errors=options.errors, max_bytes=options.max_bytes)
-    empty = True
+    rows = read_rows(
+        stream, _suffix(source), encoding=options.encoding, errors=options.errors, max_bytes=options.max_bytes
+    )
     with closing(rows):
-        for number, row in rows:
-            empty = False
-            place = f"{source}:{number}"
-            try:
-                if isinstance(row, InputError):
-                    raise row
-                yield _row_article(row, place, options.text_column)
-            except ColumnError as error:
-                if suffix != ".jsonl":  # the columns are those of all rows
-                    raise
-                yield ReadFailure(place, error)
-            except InputError as error:
-                yield ReadFailure(place, error)
+        yield from (article for article, _ in table_articles(rows, source, options.text_column))
+
+
+def table_articles(
+    rows: Iterable[tuple[int, Row | InputError]], source: str, text_column: str
+) -> Iterator[tuple[Article | ReadFailure, Row]]:
+    """The articles of a table's numbered rows, each with its row (empty where that could not be read).
+
+    Raises:
+        InputError: the table as a whole cannot be read, has no rows, or has no such column.
+    """
+    empty = True
+    for number, row in rows:
+        empty = False
+        place = f"{source}:{number}"
+        if isinstance(row, InputError):
+            yield ReadFailure(place, row), {}
+            continue
+        try:
+            yield _row_article(row, place, text_column), row
+        except ColumnError as error:
+            if _suffix(source) != ".jsonl":  # the columns are those of all rows
+                raise
+            yield ReadFailure(place, error), row
+        except InputError as error:
+            yield ReadFailure(place, error), row
     if empty:
         raise EmptyTextError("a table without rows")
 

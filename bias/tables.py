@@ -12,8 +12,10 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -41,7 +43,23 @@ Row = dict[str, Any]
 
 TABLE_SUFFIXES = (".jsonl", ".csv", ".parquet")
 
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where reading a table can be taken up: after the row of this number, at this position of its text.
+
+    The position is what `TextIOBase.tell` gives, and 0 in Parquet.
+    """
+
+    number: int = 0
+    position: int = 0
+
+
+BEGINNING = Place()
+
 _BATCH_ROWS = 256
+_PAGE_BYTES = 1 << 20
+"""Bytes of a Parquet column held at a time, however long it is."""
 _SEPARATORS = (";", "\t", "|")
 """Of tables that call themselves CSV and are not."""
 _SKIP = 1 << 16
@@ -77,7 +95,7 @@ def iter_rows(
             for number, row in rows:
                 if isinstance(row, InputError):
                     raise row
-                yield number, _without_surrogates(row)
+                yield number, without_surrogates(row)
     except OSError as error:
         raise InputError(f"{source}: {cannot_read(error)}") from error
     except RecursionError as error:  # less deep than the parser bears, too deep to be looked through
@@ -93,42 +111,98 @@ def is_parquet(stream: io.BufferedReader) -> bool:
 
 
 def read_rows(
-    stream: io.BufferedReader, suffix: str, *, encoding: str, errors: ErrorsMode, max_bytes: int
-) -> Generator[tuple[int, Row | InputError], None, None]:
+    stream: io.BufferedReader,
+    suffix: str,
+    *,
+    encoding: str,
+    errors: ErrorsMode,
+    max_bytes: int,
+    start: Place = BEGINNING,
+) -> TableRows:
     """The numbered rows of an open table, each as read or the error in its place; surrogates are left to the caller.
 
     After an error that hides where the next row begins (broken quoting) the rest of the table is not read.
+
+    Args:
+        start: where to take up, a `TableRows.place` of an earlier reading with the same options.
 
     Raises:
         InputError: the table as a whole cannot be read.
         MissingExtraError: a Parquet table without the packages for it.
         UsageError: the suffix of no table, or no such encoding.
     """
-    if is_parquet(stream) or suffix == ".parquet":
-        yield from _parquet_rows(stream, max_bytes)
-        return
-    if suffix not in TABLE_SUFFIXES:
-        raise UsageError(f"a table ends in {', '.join(TABLE_SUFFIXES)}, not {suffix or 'nothing'}")
-    codec_name(encoding)
-    head = stream.peek(SIGNATURE_BYTES)
-    refuse_binary(head)
-    refuse_other_mark(head, encoding)
-    # Invalid bytes travel as surrogates to the row they stand in, so that the error is that row's alone.
-    text = io.TextIOWrapper(stream, encoding, "surrogateescape", newline="\n" if suffix == ".jsonl" else "")
-    checked = encoding if errors == "strict" else None
-    number = 0
-    try:
-        rows = _json_rows(text, max_bytes, checked) if suffix == ".jsonl" else _csv_rows(text, max_bytes, checked)
-        for number, row in rows:
-            yield number, row
-    except UnicodeError as error:  # UTF-16 and UTF-32 have no bytes that could be kept as surrogates
-        yield number + 1, EncodingError(f"not valid {encoding} ({error}): the rest of the table was not read")
-    finally:
-        text.detach()
+    return TableRows(stream, suffix, encoding, errors, max_bytes, start)
 
 
-def _json_rows(text: TextIO, max_bytes: int, checked: str | None) -> Iterator[tuple[int, Row | InputError]]:
-    number = 0
+class TableRows(Iterator[tuple[int, Row | InputError]]):
+    """What `read_rows` gives; it opens the table with the first row and is to be closed."""
+
+    def __init__(
+        self,
+        stream: io.BufferedReader,
+        suffix: str,
+        encoding: str,
+        errors: ErrorsMode,
+        max_bytes: int,
+        start: Place,
+    ) -> None:
+        self._number = start.number
+        self._text: TextIO | None = None
+        self._rows = self._read(stream, suffix, encoding, errors, max_bytes, start)
+
+    def __next__(self) -> tuple[int, Row | InputError]:
+        self._number, row = next(self._rows)
+        return self._number, row
+
+    @property
+    def place(self) -> Place:
+        """Where the row after the last one given out begins; not to be asked for at the end of the table."""
+        return Place(self._number, 0 if self._text is None else self._text.tell())
+
+    def close(self) -> None:
+        """Let go of the stream, which stays open."""
+        self._rows.close()
+
+    def _read(
+        self,
+        stream: io.BufferedReader,
+        suffix: str,
+        encoding: str,
+        errors: ErrorsMode,
+        max_bytes: int,
+        start: Place,
+    ) -> Generator[tuple[int, Row | InputError], None, None]:
+        if is_parquet(stream) or suffix == ".parquet":
+            yield from _parquet_rows(stream, max_bytes, start.number)
+            return
+        if suffix not in TABLE_SUFFIXES:
+            raise UsageError(f"a table ends in {', '.join(TABLE_SUFFIXES)}, not {suffix or 'nothing'}")
+        codec_name(encoding)
+        head = stream.peek(SIGNATURE_BYTES)
+        refuse_binary(head)
+        refuse_other_mark(head, encoding)
+        # Invalid bytes travel as surrogates to the row they stand in, so that the error is that row's alone.
+        text = io.TextIOWrapper(stream, encoding, "surrogateescape", newline="\n" if suffix == ".jsonl" else "")
+        self._text = text
+        checked = encoding if errors == "strict" else None
+        number = start.number
+        read = _json_rows if suffix == ".jsonl" else _csv_rows
+        try:
+            for number, row in read(text, max_bytes, checked, start):
+                yield number, row
+        except UnicodeError as error:  # UTF-16 and UTF-32 have no bytes that could be kept as surrogates
+            yield number + 1, EncodingError(f"not valid {encoding} ({error}): the rest of the table was not read")
+        finally:
+            self._text = None
+            text.detach()
+
+
+def _json_rows(
+    text: TextIO, max_bytes: int, checked: str | None, start: Place
+) -> Iterator[tuple[int, Row | InputError]]:
+    number = start.number
+    if number:
+        text.seek(start.position)
     while line := text.readline(max_bytes + 1):
         number += 1
         if _exceeds(line, max_bytes):
@@ -151,17 +225,21 @@ def _json_object(line: str) -> Row | InputError:
     return value if isinstance(value, dict) else InputError("not a JSON object, one a line is expected")
 
 
-def _csv_rows(text: TextIO, max_bytes: int, checked: str | None) -> Iterator[tuple[int, Row | InputError]]:
+def _csv_rows(
+    text: TextIO, max_bytes: int, checked: str | None, start: Place
+) -> Iterator[tuple[int, Row | InputError]]:
     # The limit is the module's own state; it only ever grows here, and `_exceeds` keeps to the smaller one.
     csv.field_size_limit(max(csv.field_size_limit(), max_bytes))
     reader = csv.reader(_csv_lines(text, max_bytes), strict=True)
-    number, header = 0, None
+    number, header = start.number, None
     try:
         for cells in reader:
             if not cells:
                 continue  # a blank line
             if header is None:
                 header = _unique(cells)
+                if number:
+                    text.seek(start.position)
                 continue
             number += 1
             if len(cells) != len(header):
@@ -190,7 +268,7 @@ def _csv_lines(text: TextIO, max_bytes: int) -> Iterator[str]:
         line = text.readline(max_bytes + 1)
 
 
-def _parquet_rows(stream: io.BufferedReader, max_bytes: int) -> Iterator[tuple[int, Row | InputError]]:
+def _parquet_rows(stream: io.BufferedReader, max_bytes: int, skipped: int) -> Iterator[tuple[int, Row | InputError]]:
     try:
         import pyarrow
         from pyarrow.parquet import ParquetFile
@@ -199,10 +277,17 @@ def _parquet_rows(stream: io.BufferedReader, max_bytes: int) -> Iterator[tuple[i
     number = 0
     with _seekable(stream) as file:
         try:
-            table = ParquetFile(file)
+            # Buffering ahead would hold whole columns of a row group, which can be gigabytes.
+            table = ParquetFile(file, buffer_size=_PAGE_BYTES, pre_buffer=False)
             _unique(table.schema_arrow.names)
-            for batch in table.iter_batches(batch_size=_BATCH_ROWS):
-                for row in batch.to_pylist():
+            groups = list(range(table.num_row_groups))
+            while groups and number + (rows := table.metadata.row_group(groups[0]).num_rows) <= skipped:
+                number += rows
+                del groups[0]
+            for batch in table.iter_batches(batch_size=_BATCH_ROWS, row_groups=groups):
+                passed = min(batch.num_rows, max(0, skipped - number))
+                number += passed
+                for row in batch.slice(passed).to_pylist():
                     number += 1
                     size = sum(len(value) for value in row.values() if isinstance(value, str | bytes))
                     yield number, (row if size <= max_bytes else too_large("a row", max_bytes))
@@ -246,12 +331,25 @@ def _invalid_byte(text: str, place: str, encoding: str | None) -> EncodingError 
     return EncodingError(f"byte 0x{byte:02X} at offset {offset} of {place} is not valid {encoding}: {ENCODING_ADVICE}")
 
 
-def _without_surrogates(value: Any) -> Any:
+def without_surrogates(value: Any) -> Any:
+    """A value of a row with each lone surrogate, in any text of it, as U+FFFD."""
     match value:
         case str():
             return replace_surrogates(value)[0]
         case list():
-            return [_without_surrogates(item) for item in value]
+            return [without_surrogates(item) for item in value]
         case dict():
-            return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+            return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
     return value
+
+
+@lru_cache(maxsize=64)
+def kept_names(columns: tuple[str, ...], taken: Collection[str]) -> tuple[str, ...]:
+    """The names of an input's columns beside ours: "input_" goes before one that is taken."""
+
+    def free(name: str) -> str:
+        while name in taken or (name.startswith("input_") and name in columns):
+            name = f"input_{name}"
+        return name
+
+    return tuple(free(name) if name in taken else name for name in columns)

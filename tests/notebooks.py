@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,31 @@ SECONDS = 3600
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def texts_of(notebook: NotebookNode) -> Iterator[str]:
+    """All that is written in outputs."""
+    for cell in code_cells(notebook):
+        for out in cell.outputs:
+            if out.output_type == "stream":
+                yield out.text
+            else:
+                yield from (value for kind, value in out.get("data", {}).items() if kind.startswith("text/"))
+
+
+def kinds(cell: NotebookNode) -> list[str]:
+    """What a cell shows, each output by its richest form."""
+    order = ("image/png", "text/html", "text/markdown")
+    return [
+        "text" if out.output_type == "stream" else next((kind for kind in order if kind in out.data), "text/plain")
+        for out in cell.outputs
+    ]
+
+
+def complaints(notebook: NotebookNode) -> list[NotebookNode]:
+    """Outputs that are errors, or went to standard error."""
+    outputs = [out for cell in code_cells(notebook) for out in cell.outputs]
+    return [out for out in outputs if out.get("name") == "stderr" or out.output_type == "error"]
 
 
 def execute(path: Path, parameters: Mapping[str, Any] | None = None) -> NotebookNode:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
@@ -33,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 REVIEW = (ROOT / "docs" / "review.md").read_text(encoding="utf-8")
+CORPUS = (ROOT / "docs" / "corpus.md").read_text(encoding="utf-8")
 FIRST_SCREEN = README[: README.index("\n## ")]
 
 SENTENCES = """article,sentence
@@ -71,10 +73,13 @@ def opens_a_page(command: str) -> bool:
     return name_of(command) == "review" and not {"--export", "--agreement"} & set(shlex.split(command, comments=True))
 
 
+CORPORA = ("corpus",)
+"""Commands that go on from each other, and are run together."""
+
 BIAS_COMMANDS = [
     line
     for line in bias_commands(README)
-    if name_of(line) not in (*LABELLING, "bench") and "--model" not in line and not opens_a_page(line)
+    if name_of(line) not in (*LABELLING, *CORPORA, "bench") and "--model" not in line and not opens_a_page(line)
 ]
 
 
@@ -142,11 +147,31 @@ def test_commands_run(
     assert (checkout / target).stat().st_size if target else captured.out
 
 
+@pytest.mark.parametrize("page", [README, CORPUS], ids=["README", "corpus"])
+def test_commands_over_corpora_run(
+    page: str, checkout: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [line for line in bias_commands(page) if name_of(line) in CORPORA]
+    assert len(lines) >= 2
+    for line in lines:
+        words = shlex.split(line)[1:]
+        if "--ray" in words:
+            continue  # tests/test_corpus_ray.py
+        if words[1] == "run":
+            words += ["--model", str(tiny_folder), "--jobs", "1"]
+        assert main(words) == 0, capsys.readouterr().err
+        for option, target in pairwise(words):
+            assert option not in ("-o", "--terms-file") or (checkout / target).exists()
+
+
 def test_commands_of_every_kind_are_shown() -> None:
     from bias.cli import app
 
-    shown = {name_of(line) for line in [*bias_commands(README), *bias_commands(TRAINING)]}
-    assert shown == set(get_command(app).commands)
+    lines = [*bias_commands(README), *bias_commands(TRAINING), *bias_commands(CORPUS)]
+    commands = get_command(app).commands
+    assert {name_of(line) for line in lines} == set(commands)
+    of_corpora = {shlex.split(line)[2] for line in lines if name_of(line) == "corpus"}
+    assert of_corpora == set(commands["corpus"].commands)
 
 
 def test_the_formats_are_those_of_the_command() -> None:
@@ -190,7 +215,7 @@ def test_the_exit_statuses_are_those_of_the_command() -> None:
     assert [int(status) for status in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)] == sorted(ExitStatus)
 
 
-@pytest.mark.parametrize("page", [README, TRAINING, REVIEW], ids=["README", "training", "review"])
+@pytest.mark.parametrize("page", [README, TRAINING, REVIEW, CORPUS], ids=["README", "training", "review", "corpus"])
 def test_commands_parse(page: str) -> None:
     from bias.cli import app
 
@@ -199,7 +224,10 @@ def test_commands_parse(page: str) -> None:
         for line in shell_lines(page):
             if line.startswith(prefix):
                 name, *options = shlex.split(line.removeprefix(prefix), comments=True)
-                commands[name].make_context(name, options)  # a usage error if an option is not there
+                command = commands[name]
+                if name == "corpus":
+                    command = command.commands[options.pop(0)]
+                command.make_context(name, options)  # a usage error if an option is not there
 
 
 def test_the_training_page_runs_from_data_to_scores(

@@ -13,6 +13,7 @@ from bias import __version__
 from bias.cli.audit import audit
 from bias.cli.bench import bench
 from bias.cli.calibrate import calibrate
+from bias.cli.corpus import corpus
 from bias.cli.evaluate import evaluate
 from bias.cli.export import export
 from bias.cli.info import info
@@ -38,6 +39,8 @@ Examples:
 
   bias predict rows.csv -o scored.csv       sentences, one row each
 
+  bias corpus run news.parquet -o scored    a corpus, to Parquet tables
+
   bias lexicon regime                       why a term is loaded, and what to write
 
   bias info                                 the model, its licence and figures
@@ -53,6 +56,7 @@ app = typer.Typer(
 )
 for command in (score, predict, info, lexicon, train, evaluate, calibrate, export, audit, suggest, review, bench):
     app.command()(guarded(command))
+app.add_typer(corpus)
 
 
 def _show_version(wanted: bool) -> None:

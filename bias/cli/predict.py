@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from itertools import chain, groupby, tee
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -152,20 +152,10 @@ def _article_lines(rows: Sequence[tuple[int, Row]], text_column: str) -> Iterato
 
 
 def _with_result(row: Row, result: SentenceResult | None) -> Row:
-    kept = dict(zip(_kept_names(tuple(row)), row.values(), strict=True))
+    from bias.tables import kept_names
+
+    kept = dict(zip(kept_names(tuple(row), COLUMNS), row.values(), strict=True))
     return kept | (dict.fromkeys(COLUMNS) if result is None else _cells(result))
-
-
-@lru_cache(maxsize=64)
-def _kept_names(columns: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of the input's columns beside ours: "input_" goes before one that is taken."""
-
-    def free(name: str) -> str:
-        while name in COLUMNS or (name.startswith("input_") and name in columns):
-            name = f"input_{name}"
-        return name
-
-    return tuple(free(name) if name in COLUMNS else name for name in columns)
 
 
 def _cells(result: SentenceResult) -> dict[str, Any]:

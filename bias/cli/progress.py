@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TypeVar
 
@@ -13,18 +13,37 @@ T = TypeVar("T")
 FEW = 3
 """So many items pass before a bar is worth its lines."""
 
+PERIOD = 600.0
+"""Seconds that the speed is the mean of; items of some size come far apart."""
 
-def track(items: Iterable[T], unit: str, total: int | None = None) -> Iterator[T]:
+
+def track(
+    items: Iterable[T],
+    unit: str,
+    total: int | None = None,
+    *,
+    size: Callable[[T], int] = lambda _: 1,
+    done: int = 0,
+    few: int = FEW,
+) -> Iterator[T]:
     """The items as they are, counted in a bar with their speed and, if their total is known, the time left.
 
     Args:
-        unit: what the items are, in the plural.
+        unit: what is counted, in the plural.
+        size: how much of it an item is.
+        done: how much of the total was there before.
+        few: so many items pass before the bar is shown.
     """
     source = iter(items)
-    yield from islice(source, FEW)
-    more = tuple(islice(source, 1))
-    source = chain(more, source)
-    if not more or not is_watched():
+    for item in islice(source, few):
+        done += size(item)
+        yield item
+    if few:
+        more = tuple(islice(source, 1))
+        source = chain(more, source)
+        if not more:
+            return
+    if not is_watched():
         yield from source
         return
     from rich.console import Console
@@ -33,12 +52,14 @@ def track(items: Iterable[T], unit: str, total: int | None = None) -> Iterator[T
     columns = (
         BarColumn(),
         TextColumn("{task.completed:,.0f}{task.fields[of]} {task.description}"),
-        TextColumn("{task.fields[speed]:,.0f} a second"),
+        TextColumn("{task.fields[speed]:,.{task.fields[digits]}f} a second"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, speed_estimate_period=PERIOD) as progress:
         of = "" if total is None else f" of {total:,}"
-        task = progress.add_task(unit, total=total, completed=FEW, of=of, speed=0.0)
+        task = progress.add_task(unit, total=total, completed=done, of=of, speed=0.0, digits=0)
         for item in source:
             yield item
-            progress.update(task, advance=1, speed=progress.tasks[0].speed or 0.0)
+            speed = progress.tasks[0].speed or 0.0
+            progress.update(task, advance=size(item), speed=speed, digits=int(speed < 10))

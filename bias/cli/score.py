@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -199,22 +198,24 @@ def _score_all(
     inputs: Iterable[Article | ReadFailure], model: Path | None, configuration: Configuration
 ) -> Iterator[Outcome]:
     """A report for each article; the model is loaded when the first one has been read."""
-    from bias.language import NOT_ENGLISH, looks_english
+    from bias.language import with_warning
 
     detector = None
     for article in inputs:
         if not isinstance(article, Article):
             yield article
             continue
-        if not looks_english(article.text):
-            article = replace(article, warnings=(*article.warnings, NOT_ENGLISH))
         chosen = _in_force(configuration, article)
         if detector is None:
             from bias.detector import Detector
 
             detector = Detector(model)
         yield detector.score(
-            article, prior=chosen.prior, threshold=chosen.threshold, quotes=chosen.quotes, allow=chosen.allow
+            with_warning(article),
+            prior=chosen.prior,
+            threshold=chosen.threshold,
+            quotes=chosen.quotes,
+            allow=chosen.allow,
         )
 
 

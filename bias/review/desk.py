@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from bias.detector import Detector, read_sentences
 from bias.errors import BiasError, DataError
-from bias.language import NOT_ENGLISH, looks_english
+from bias.language import with_warning
 from bias.review.corrections import Correction, correction_of, digest_of, latest
 from bias.review.store import Store
 from bias.scoring import make_report
@@ -193,8 +193,7 @@ class Desk:
         return report
 
     def _score(self, article: Article) -> ArticleReport:
-        if not looks_english(article.text):
-            article = replace(article, warnings=(*article.warnings, NOT_ENGLISH))
+        article = with_warning(article)
         how = self.settings
         sentences, ignored = read_sentences(article)
         predictions = tuple(_in_time(self.detector.predict(sentences), how.seconds))

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from bias.errors import DataError, OutputError, UsageError
+from bias.files import try_lock
 from bias.review.corrections import Correction
 
 _BEGIN = b'{"source": '
@@ -70,7 +71,8 @@ class Store:
         except OSError as error:
             raise OutputError(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from error
         try:
-            _lock(self._file, path)
+            if not try_lock(self._file):
+                raise UsageError(f"another review has {path} open: close it, or choose another file with --labels")
             self._file.seek(0)
             content = self._file.read()
             self._corrections, sound = _parse(path, content)
@@ -118,20 +120,6 @@ class Store:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-
-
-def _lock(file: BinaryIO, path: Path) -> None:
-    """A lock that goes with the process, however it ends; none on systems and drives that have no such locks."""
-    if sys.platform == "win32":
-        return
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise UsageError(f"another review has {path} open: close it, or choose another file with --labels") from error
-    except OSError:
-        pass  # a network drive without locks
 
 
 def _sync(file: BinaryIO, folder: Path) -> None:

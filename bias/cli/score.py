@@ -28,7 +28,7 @@ from bias.cli.options import (
     check_prior,
 )
 from bias.cli.progress import track
-from bias.cli.status import ExitStatus
+from bias.cli.status import ExitStatus, until_closed
 from bias.cli.streams import complain, is_piped, standard_input
 from bias.errors import UsageError
 from bias.types import Article, ArticleReport, QuotesMode
@@ -124,7 +124,7 @@ def score(
             if verdict != ExitStatus.ERROR or chosen not in FOR_READERS:
                 yield outcome
 
-    with _open_output(output_file if to_file else None) as out:
+    with until_closed(), _open_output(output_file if to_file else None) as out:
         for text in _rendered(watched(), chosen, out):
             out.write(text)
             out.flush()

@@ -28,6 +28,7 @@ from bias.reporting.html import render_fragment
 from bias.review.corrections import Decision, decision_on, latest, to_examples
 from bias.review.desk import Desk, NotOnDeskError, TooSlowError
 from bias.review.messages import Given, Health, Item, Model, Saved, Shown, Text, Verdict, given, item
+from bias.review.turns import BusyError
 from bias.types import Article
 
 STATIC = {
@@ -76,8 +77,7 @@ def create_app(desk: Desk) -> FastAPI:
 
     @app.post("/v1/articles")
     def add(body: Text) -> Item:
-        key = desk.add(_article(body))
-        return next(item(progress) for progress in desk.progress() if progress.id == key)
+        return item(desk.progress_of(desk.add(_article(body))))
 
     @app.get("/v1/articles/{article}")
     def article(
@@ -152,7 +152,8 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(BiasError)
     async def fault(_: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, _status(error))
+        headers = {"retry-after": "5"} if isinstance(error, BusyError) else None
+        return JSONResponse({"detail": str(error)}, _status(error), headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: Exception) -> JSONResponse:
@@ -168,7 +169,7 @@ def _status(error: Exception) -> int:
             return 404
         case InputError():
             return 400
-        case TooSlowError():
+        case TooSlowError() | BusyError():
             return 503
         case OutputError():
             return 507

@@ -27,6 +27,7 @@ from bias.reading import read_bytes
 from bias.reporting.html import render_fragment
 from bias.review.corrections import Decision, decision_on, latest, to_examples
 from bias.review.desk import Desk, NotOnDeskError, TooSlowError
+from bias.review.guard import INTERNAL
 from bias.review.messages import Given, Health, Item, Model, Saved, Shown, Text, Verdict, given, item
 from bias.review.turns import BusyError
 from bias.types import Article
@@ -154,6 +155,10 @@ def _add_errors(app: FastAPI) -> None:
     async def fault(_: Request, error: Exception) -> JSONResponse:
         headers = {"retry-after": "5"} if isinstance(error, BusyError) else None
         return JSONResponse({"detail": str(error)}, _status(error), headers)
+
+    @app.exception_handler(Exception)  # raised again once it is answered: the guard notes where it was
+    async def internal(_: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": INTERNAL}, 500)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: Exception) -> JSONResponse:

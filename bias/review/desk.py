@@ -32,7 +32,7 @@ ADDED = 1_000
 ADDED_CHARACTERS = 50_000_000
 """Characters of those articles."""
 
-WAITING = 8
+WAITING = 16
 """Articles that are scored or wait for it; more are told to come again."""
 
 SLICE = 64

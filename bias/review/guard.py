@@ -37,6 +37,9 @@ READ_SECONDS = 30.0
 PLACES = 32
 """Requests that are answered at a time, fewer than there are threads for; more are told to come again."""
 
+INTERNAL = "an internal error: the output of bias review says where"
+"""What a caller is told of an error that is no fault of theirs."""
+
 HEADERS = {
     # Styles stand in the rendered reports; scripts are files of ours alone.
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -117,7 +120,7 @@ class Guard:
             except Exception as error:
                 _note(error)
                 if not begun:
-                    await _refuse(send, 500, "an internal error: the server's output says where")
+                    await _refuse(send, 500, INTERNAL)
 
     def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> tuple[int, str] | None:
         if self.hosts and _hostname(headers.get("host", "")) not in self.hosts:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import collections
 import http.client
+import itertools
 import json
 import random
 import sys
@@ -86,10 +87,11 @@ def resident(pid: int) -> int:
 def requests(count: int, seed: int) -> Iterator[tuple[int, Request]]:
     """Requests and the status each has to get: one in ten is bad, two in ten read."""
     chance = random.Random(seed)
+    bad = itertools.cycle(BAD)
     kinds: list[Callable[[], tuple[int, Request]]] = [
         *[lambda: (200, good(chance))] * 7,
         *[lambda: (200, read(chance))] * 2,
-        lambda: chance.choice(BAD),
+        lambda: next(bad),
     ]
     for _ in range(count):
         yield chance.choice(kinds)()

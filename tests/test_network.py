@@ -150,7 +150,7 @@ sys.addaudithook(watch)
 
 
 def test_a_page_of_html_is_read_without_a_network(tiny_folder: Path, tmp_path: Path) -> None:
-    """urllib3, under trafilatura, binds ::1 once when it is imported, to see whether there is IPv6. No more than that."""
+    """urllib3, under trafilatura, binds ::1 once when it is imported, to see whether there is IPv6; no more."""
     pytest.importorskip("trafilatura")
     (tmp_path / "page.html").write_text(PAGE)
     program = HOOK + "from bias.cli import main; sys.exit(main(sys.argv[1:]))"

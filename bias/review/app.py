@@ -28,7 +28,7 @@ from bias.reporting.html import render_fragment
 from bias.review.corrections import Decision, decision_on, latest, to_examples
 from bias.review.desk import Desk, NotOnDeskError, TooSlowError
 from bias.review.guard import INTERNAL
-from bias.review.messages import Given, Health, Item, Model, Saved, Shown, Text, Verdict, given, item
+from bias.review.messages import Given, Health, Item, Model, Problem, Saved, Shown, Text, Verdict, given, item
 from bias.review.turns import BusyError
 from bias.types import Article
 
@@ -44,6 +44,23 @@ STATIC = {
 """The files of the page, and what they are."""
 
 
+PROBLEMS = {
+    400: "no article that can be read",
+    401: "no token",
+    403: "asked by another page",
+    404: "no such article is on the desk",
+    408: "it took too long to arrive",
+    413: "too large",
+    415: "no JSON",
+    421: "another server was meant",
+    422: "not as described here, or nothing that a verdict can be given on",
+    500: "an internal error",
+    503: "too much at a time (retry-after says when to come again), or too long to score",
+    507: "it could not be saved",
+}
+"""The statuses of errors."""
+
+
 def create_app(desk: Desk) -> FastAPI:
     """The application for a desk; `bias.review.guard.Guard` belongs in front of it."""
     app = FastAPI(
@@ -52,6 +69,7 @@ def create_app(desk: Desk) -> FastAPI:
         summary="Reports of articles, and a reviewer's verdicts on their sentences. Nothing leaves this machine.",
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
+        responses={status: {"model": Problem, "description": why} for status, why in PROBLEMS.items()},
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     _add_errors(app)

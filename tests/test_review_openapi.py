@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 
 from bias.detector import Detector
 from bias.reading import read_text
@@ -17,6 +17,9 @@ from bias.review.store import Store
 
 schemathesis = pytest.importorskip("schemathesis")
 
+EXAMPLES = 60
+"""Requests that are made up for each operation."""
+
 ARTICLE = "The reckless council voted on Monday. It rained."
 
 
@@ -26,8 +29,6 @@ def described(tiny_detector: Detector, tmp_path_factory: pytest.TempPathFactory)
         desk = Desk(tiny_detector, store, "ana", [read_text(ARTICLE)])
         yield schemathesis.openapi.from_asgi("/openapi.json", Guard(create_app(desk), ("testserver",), "", 100_000))
 
-
-schema = schemathesis.pytest.from_fixture("described")
 
 CHECKS = [
     getattr(schemathesis.checks, name)
@@ -43,7 +44,20 @@ CHECKS = [
 """What holds of every answer. That all data of the right shape are taken is not promised: a text may be blank."""
 
 
-@schema.parametrize()
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_answers_are_as_described(case: Any) -> None:
-    case.call_and_validate(checks=CHECKS)
+OPERATIONS = [
+    (method, path)
+    for path, methods in create_app(cast(Desk, None)).openapi()["paths"].items()  # nothing is asked of the desk
+    for method in methods
+]
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=lambda value: str(value).strip("/"))
+def test_answers_are_as_described(described: Any, method: str, path: str) -> None:
+    operation = described[path][method]
+
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy() | operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE))
+    def ask(case: Any) -> None:
+        case.call_and_validate(checks=CHECKS)
+
+    ask()

@@ -9,7 +9,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,27 +108,26 @@ def test_a_head_without_end_is_refused(server: Server) -> None:
 def test_a_long_text_does_not_hold_up_a_short_one(
     tiny_detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = []
+    slices: list[int] = []
+    begun = threading.Event()
+    predict = tiny_detector.predict
+
+    def watched(sentences: Sequence[Any]) -> Any:
+        slices.append(len(sentences))
+        begun.set()
+        return predict(sentences)
+
+    monkeypatch.setattr(tiny_detector, "predict", watched)
     with Store(tmp_path / "labels.jsonl") as store:
         desk = Desk(tiny_detector, store, "ana")
-        turn, begun = desk._turns.turn, threading.Event()
-
-        def watched() -> Any:
-            begun.set()
-            return turn()
-
-        monkeypatch.setattr(desk._turns, "turn", watched)
-
-        def score(name: str, article: str) -> None:
-            desk.report(desk.add(read_text(article)))
-            order.append(name)
-
-        long = threading.Thread(target=score, args=("long", "The vote was 7 to 4 on a tax. " * 4_000))
+        keys = [desk.add(read_text(article)) for article in ("The vote was 7 to 4 on a tax. " * 4_000, "Rain fell.")]
+        long = threading.Thread(target=desk.report, args=keys[:1])
         long.start()
         assert begun.wait(60)
-        score("short", "Rain fell.")
+        desk.report(keys[1])
         long.join()
-    assert order == ["short", "long"]
+    assert sum(slices) == 4_001
+    assert 1 in slices[:-10]  # the short one, long before the last slice of the other
 
 
 def test_turns_are_fair() -> None:

@@ -14,7 +14,7 @@ from functools import wraps
 from types import FrameType
 from typing import ParamSpec
 
-from bias.cli.streams import complain, discard_output
+from bias.cli.streams import complain, discard_output, settle_output
 from bias.errors import BiasError
 
 P = ParamSpec("P")
@@ -65,8 +65,7 @@ def guarded(command: Callable[P, ExitStatus]) -> Callable[P, ExitStatus]:
                 traceback.print_exc()
             else:
                 complain(_told(error))
-            if isinstance(error, OSError):
-                discard_output()  # it may be the output that cannot be written
+            settle_output()  # it may be what cannot be written
             return ExitStatus.ERROR
 
     return run

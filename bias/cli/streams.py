@@ -57,6 +57,14 @@ def discard_output() -> None:
     _silence(sys.stdout)
 
 
+def settle_output() -> None:
+    """Print what is still buffered for standard output, or send it nowhere if that cannot be."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        discard_output()
+
+
 def _tell(line: str) -> None:
     """Print a line on standard error; nobody who reads it, or no room for it, is no reason to stop the work."""
     try:

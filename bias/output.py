@@ -100,6 +100,8 @@ def _atomic_write(path: Path, binary: bool) -> Iterator[IO[Any]]:
         in_place = mode is not None and not stat.S_ISREG(mode)
         written = target if in_place else target.with_name(f"{TEMPORARY}{secrets.token_hex(8)}.tmp")
         stream = _open(written, "w" if in_place else "x", binary)
+        if mode is not None and not in_place:
+            written.chmod(stat.S_IMODE(mode))  # before anything is in it: who may not read the old may not read the new
     if in_place:
         with output_errors(path, _WRITE_ERRORS), stream:
             yield stream
@@ -110,12 +112,11 @@ def _atomic_write(path: Path, binary: bool) -> Iterator[IO[Any]]:
             stream.flush()
             os.fsync(stream.fileno())
         with output_errors(path):
-            if mode is not None:
-                written.chmod(stat.S_IMODE(mode))
             written.replace(target)
             sync(target.parent)
     finally:
-        written.unlink(missing_ok=True)
+        with suppress(OSError):  # of a folder that has become read-only: what is told is why the file is not there
+            written.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -55,22 +55,30 @@ def click_first_line(page: Any, index: int) -> None:
 
 
 class Server:
-    """`bias review` on a free port; `address` is that of its page."""
+    """`bias review` on a free port; `address` is that of its page. A `program` may go before the command."""
 
-    def __init__(self, folder: Path, model: Path, *arguments: str) -> None:
-        command = [sys.executable, "-m", "bias", "review", "--model", str(model), "--reviewer", "ana"]
+    def __init__(self, folder: Path, model: Path, *arguments: str, program: Sequence[str] = ("-m", "bias")) -> None:
+        command = [sys.executable, *program, "review", "--model", str(model), "--reviewer", "ana"]
         command += ["--labels", "labels.jsonl", "--port", "0", "--no-browser", *arguments]
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+        tests = Path(__file__).resolve().parent
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (tests.parent, tests)))}
         self.labels = folder / "labels.jsonl"
-        self.process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
-        assert self.process.stderr is not None
-        told = []
-        while not (line := self.process.stderr.readline()).startswith("Review: "):
-            told.append(line)
-            assert line, f"the server has ended: {''.join(told)}"
+        both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        self.process = subprocess.Popen(command, cwd=folder, env=environment, text=True, **both)  # type: ignore[call-overload]
+        assert self.process.stdout is not None
+        self._told: list[str] = []
+        while not (line := self.process.stdout.readline()).startswith("Review: "):
+            self._told.append(line)
+            assert line, f"the server has ended: {''.join(self._told)}"
         self.address = line.split()[1]
-        # What else it writes is of no interest, but a full pipe would stop it.
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+        # Read on, for a full pipe would stop it.
+        self._reader = threading.Thread(target=lambda: self._told.extend(self.process.stdout), daemon=True)
+        self._reader.start()
+
+    def told(self) -> str:
+        """What it wrote on standard output and standard error, once it has ended."""
+        self._reader.join(30)
+        return "".join(self._told)
 
     def get(self, path: str) -> bytes:
         """The body of an answer."""

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-def build(target: str, folder: Path) -> Path:
+def build(target: str, folder: Path, root: Path = ROOT, **environment: str) -> Path:
     command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    set_here = {**os.environ, **environment}
+    subprocess.run(command, cwd=root, env=set_here, check=True, capture_output=True, timeout=120)
     (built,) = folder.iterdir()
     return built
 
@@ -86,3 +93,83 @@ def test_the_readme_and_the_check_script_agree_on_the_test_command() -> None:
     command = "pip install -c constraints.txt -e '.[dev]' && pytest"
     assert command in (ROOT / "README.md").read_text(encoding="utf-8")
     assert command in (ROOT / ".ci/run").read_text(encoding="utf-8")
+
+
+def test_two_builds_are_the_same_byte_for_byte(wheel: Path, tmp_path: Path) -> None:
+    """From another folder, at another time, by a user with other rights, from the sdist."""
+    with tarfile.open(build("sdist", tmp_path / "sdist")) as archive:
+        archive.extractall(tmp_path / "from", filter="data")
+    (root,) = (tmp_path / "from").iterdir()
+    for path in root.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        os.utime(path, (1e9, 1e9))
+    again = build("wheel", tmp_path / "wheel", root, PYTHONHASHSEED="7", TZ="Asia/Tokyo", LC_ALL="C")
+    assert again.name == wheel.name
+    assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(wheel.read_bytes()).digest()
+
+
+def test_the_date_of_a_build_can_be_set(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        with zipfile.ZipFile(build("wheel", tmp_path / folder, SOURCE_DATE_EPOCH="1600000000")) as archive:
+            assert {member.date_time[:3] for member in archive.infolist()} == {(2020, 9, 13)}
+    digests = {hashlib.sha256(path.read_bytes()).digest() for path in tmp_path.glob("*/*.whl")}
+    assert len(digests) == 1
+
+
+def test_installing_runs_no_code(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert {name.partition("/")[0] for name in names} == {
+        "bias",
+        f"{wheel.name[: -len('-py3-none-any.whl')]}.dist-info",
+    }
+    assert not [
+        name for name in names if name.endswith((".pth", ".so", ".pyd", ".dll", "setup.py")) or ".data/" in name
+    ]
+
+
+def test_the_wheel_says_what_it_is_made_of(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if ".dist-info/sboms/" in name)
+        bill = json.loads(archive.read(name))
+        files = {part["name"]: part["hashes"][0]["content"] for part in bill["components"][0]["components"]}
+        for path, digest in files.items():
+            assert hashlib.sha256(archive.read(path)).hexdigest() == digest
+        assert set(files) == {name for name in archive.namelist() if name.startswith("bias/models/default/")}
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    assert bill["metadata"]["component"]["version"] == PROJECT["version"]
+    needed = {Requirement(line).name for line in PROJECT["dependencies"]}
+    assert {part["name"] for part in bill["components"] if part.get("scope") == "required"} == needed
+    references = {part["bom-ref"] for part in bill["components"]}
+    assert set(bill["dependencies"][0]["dependsOn"]) == references
+
+
+def test_every_dependency_is_bounded_at_both_ends() -> None:
+    pinned = dict(
+        line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")
+    )
+    extras = {name: lines for name, lines in PROJECT["optional-dependencies"].items() if name != "dev"}
+    for line in [*PROJECT["dependencies"], *(line for lines in extras.values() for line in lines)]:
+        found = Requirement(line)
+        assert {part.operator for part in found.specifier} == {">=", "<"}, line
+        assert Version(pinned[found.name]) in found.specifier, line  # what the tests run with is allowed
+    torch = next(Requirement(line) for line in extras["train"] if line.startswith("torch"))
+    assert "2.14" not in torch.specifier  # brings gigabytes
+
+
+def test_the_checks_run_at_both_ends_of_the_bounds() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert ".ci/bounds lowest" in script
+    assert ".ci/bounds newest" in script
+
+
+def test_hashes_cannot_go_with_an_editable_install(tmp_path: Path) -> None:
+    """Why constraints.txt has none: pip refuses them in the one line that the README gives. If this fails, add them."""
+    constraints = tmp_path / "constraints.txt"
+    constraints.write_text("rich==15.0.0 --hash=sha256:" + "0" * 64 + "\n")
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--no-index", "--no-build-isolation"]
+    ended = subprocess.run(
+        [*command, "-c", str(constraints), "-e", str(ROOT)], capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode
+    assert "cannot be installed when requiring hashes" in ended.stderr

@@ -82,10 +82,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     prepare()
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    return int(guarded(_run)(arguments))
+
+
+def _run(arguments: list[str]) -> ExitStatus:
+    """The command, or the help: that is guarded here alone."""
     try:
         status = get_command(app).main(arguments, prog_name="bias", standalone_mode=False)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)  # errors of usage have one
         complain(f"{error.format_message()} (see {context.command_path if context else 'bias'} --help)")
         status = ExitStatus.ERROR
-    return int(status or ExitStatus.DONE)
+    return ExitStatus(status or ExitStatus.DONE)

@@ -25,7 +25,7 @@ from bias.cli.options import (
     check_prior,
 )
 from bias.cli.progress import track
-from bias.cli.status import ExitStatus
+from bias.cli.status import ExitStatus, until_closed
 from bias.cli.streams import complain, is_watched, standard_input
 from bias.errors import ColumnError, EmptyTextError
 from bias.types import Sentence, SentenceResult
@@ -87,7 +87,8 @@ def predict(
             raise ColumnError(f"{table}: no column {column!r}, only {', '.join(first[1])}: name another by {option}")
     total = sum(1 for _ in read()) if is_watched() and table != "-" else None
 
-    with _open_rows(output_file) as out:
+    status = ExitStatus.DONE
+    with until_closed(), _open_rows(output_file) as out:
         from bias.detector import Detector
         from bias.scoring import sentence_result
 
@@ -97,7 +98,6 @@ def predict(
         cut = maps.thresholds[quotes] if threshold is None else threshold
         kept, ahead = tee(_lines(chain([first], rows), text_column, group_column))
         predictions = detector.predict(line.sentence for line in ahead if line.sentence is not None)
-        status = ExitStatus.DONE
         for line in track(kept, "sentences", total):
             result = None
             if line.sentence is None:

@@ -39,7 +39,7 @@ from bias.cli.options import (
 )
 from bias.cli.progress import track
 from bias.cli.settings_view import settings_in_force
-from bias.cli.status import ExitStatus
+from bias.cli.status import ExitStatus, until_closed
 from bias.cli.streams import is_piped, standard_input
 from bias.errors import UsageError
 from bias.types import Article, ArticleReport
@@ -168,7 +168,7 @@ def score(
             if isinstance(shown, ArticleReport) or chosen not in FOR_READERS:
                 yield shown
 
-    with _open_output(output_file if to_file else None) as out:
+    with until_closed(), _open_output(output_file if to_file else None) as out:
         for text in _rendered(passed(), chosen, out):
             out.write(text)
             out.flush()

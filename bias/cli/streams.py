@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -22,12 +24,12 @@ def prepare() -> None:
 
 def complain(message: str) -> None:
     """Print one line on standard error, with nothing in it that could command a terminal."""
-    print("bias:", one_line(message), file=sys.stderr)
+    _tell(f"bias: {one_line(message)}")
 
 
 def note(message: str) -> None:
     """Print one line on standard error that is no complaint: what was read, how far the work is."""
-    print(one_line(message), file=sys.stderr)
+    _tell(one_line(message))
 
 
 def standard_input() -> BinaryIO:
@@ -36,8 +38,13 @@ def standard_input() -> BinaryIO:
 
 
 def is_piped() -> bool:
-    """Whether standard input is open and no terminal."""
-    return sys.stdin is not None and not sys.stdin.isatty()
+    """Whether standard input is open, and neither a terminal nor /dev/null, from which nobody pipes a text."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return False
+    try:
+        return not stat.S_ISCHR(os.fstat(sys.stdin.fileno()).st_mode)
+    except OSError:  # of a stream without a file, as notebooks have
+        return True
 
 
 def is_watched() -> bool:
@@ -46,8 +53,31 @@ def is_watched() -> bool:
 
 
 def discard_output() -> None:
-    """Send what is still buffered for standard output nowhere, so that a closed pipe cannot fail Python's exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Send what is still buffered for standard output nowhere, so that it cannot fail Python's exit."""
+    _silence(sys.stdout)
+
+
+def settle_output() -> None:
+    """Print what is still buffered for standard output, or send it nowhere if that cannot be."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        discard_output()
+
+
+def _tell(line: str) -> None:
+    """Print a line on standard error; nobody who reads it, or no room for it, is no reason to stop the work."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        _silence(sys.stderr)
+
+
+def _silence(stream: TextIO) -> None:
+    with suppress(OSError):  # of a stream without a file
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _nowhere() -> TextIO:

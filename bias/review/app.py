@@ -27,7 +27,9 @@ from bias.reading import read_bytes
 from bias.reporting.html import render_fragment
 from bias.review.corrections import Decision, decision_on, latest, to_examples
 from bias.review.desk import Desk, NotOnDeskError, TooSlowError
-from bias.review.messages import Given, Health, Item, Model, Saved, Shown, Text, Verdict, given, item
+from bias.review.guard import INTERNAL
+from bias.review.messages import Given, Health, Item, Model, Problem, Saved, Shown, Text, Verdict, given, item
+from bias.review.turns import BusyError
 from bias.types import Article
 
 STATIC = {
@@ -42,6 +44,23 @@ STATIC = {
 """The files of the page, and what they are."""
 
 
+PROBLEMS = {
+    400: "no article that can be read",
+    401: "no token",
+    403: "asked by another page",
+    404: "no such article is on the desk",
+    408: "it took too long to arrive",
+    413: "too large",
+    415: "no JSON",
+    421: "another server was meant",
+    422: "not as described here, or nothing that a verdict can be given on",
+    500: "an internal error",
+    503: "too much at a time (retry-after says when to come again), or too long to score",
+    507: "it could not be saved",
+}
+"""The statuses of errors."""
+
+
 def create_app(desk: Desk) -> FastAPI:
     """The application for a desk; `bias.review.guard.Guard` belongs in front of it."""
     app = FastAPI(
@@ -50,6 +69,7 @@ def create_app(desk: Desk) -> FastAPI:
         summary="Reports of articles, and a reviewer's verdicts on their sentences. Nothing leaves this machine.",
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
+        responses={status: {"model": Problem, "description": why} for status, why in PROBLEMS.items()},
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     _add_errors(app)
@@ -76,8 +96,7 @@ def create_app(desk: Desk) -> FastAPI:
 
     @app.post("/v1/articles")
     def add(body: Text) -> Item:
-        key = desk.add(_article(body))
-        return next(item(progress) for progress in desk.progress() if progress.id == key)
+        return item(desk.progress_of(desk.add(_article(body))))
 
     @app.get("/v1/articles/{article}")
     def article(
@@ -152,7 +171,12 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(BiasError)
     async def fault(_: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, _status(error))
+        headers = {"retry-after": "5"} if isinstance(error, BusyError) else None
+        return JSONResponse({"detail": str(error)}, _status(error), headers)
+
+    @app.exception_handler(Exception)  # raised again once it is answered: the guard notes where it was
+    async def internal(_: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": INTERNAL}, 500)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: Exception) -> JSONResponse:
@@ -168,7 +192,7 @@ def _status(error: Exception) -> int:
             return 404
         case InputError():
             return 400
-        case TooSlowError():
+        case TooSlowError() | BusyError():
             return 503
         case OutputError():
             return 507

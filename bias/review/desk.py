@@ -5,22 +5,36 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from weakref import WeakValueDictionary
 
 from bias.detector import Detector, read_sentences
 from bias.errors import BiasError, DataError
 from bias.language import with_warning
 from bias.review.corrections import Correction, correction_of, digest_of, latest
 from bias.review.store import Store
+from bias.review.turns import Turns
 from bias.scoring import make_report
 from bias.types import Article, ArticleReport, Label, Prediction, QuotesMode, SentenceResult
 
 KEPT = 32
 """Reports kept in memory; any other is made again when it is asked for."""
 
+KEPT_SENTENCES = 20_000
+"""Sentences of the reports kept in memory, beside those of the last one."""
+
 ADDED = 1_000
 """Articles that a page has sent, kept in memory beside those of the queue; the oldest go first."""
+
+ADDED_CHARACTERS = 50_000_000
+"""Characters of those articles."""
+
+WAITING = 16
+"""Articles that are scored or wait for it; more are told to come again."""
+
+SLICE = 64
+"""Sentences that are read before it is another article's turn."""
 
 SECONDS = 300.0
 """The time that scoring one article may take."""
@@ -78,18 +92,34 @@ class Desk:
         self._added: OrderedDict[str, Article] = OrderedDict()
         self._reports: OrderedDict[str, ArticleReport] = OrderedDict()
         self._sizes: dict[str, int] = {}
-        self._scoring = threading.Lock()
+        self._characters = 0  # of what was added
+        self._making: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+        self._turns = Turns(WAITING)
 
     def add(self, article: Article) -> str:
         """Put an article on the desk; what it is known by."""
         key = digest_of(article.text)
         with self._guard:
             if key not in self._queue:
+                self._characters += 0 if key in self._added else len(article.text)
                 self._added[key] = article
                 self._added.move_to_end(key)
-                while len(self._added) > ADDED:
-                    self._added.popitem(last=False)
+                while len(self._added) > ADDED or (self._characters > ADDED_CHARACTERS and len(self._added) > 1):
+                    gone, oldest = self._added.popitem(last=False)
+                    self._characters -= len(oldest.text)
+                    self._sizes.pop(gone, None)
         return key
+
+    def progress_of(self, key: str) -> Progress:
+        """One article of the desk, as `progress` has it.
+
+        Raises:
+            NotOnDeskError: there is no such article.
+        """
+        article = self._article(key)
+        judged = sum(correction.article == key for correction in self._standing())
+        with self._guard:
+            return Progress(key, article.source, article.title, self._sizes.get(key), judged)
 
     def progress(self) -> list[Progress]:
         """Every article, those of the queue first, with the number of its sentences that this reviewer has judged."""
@@ -104,16 +134,20 @@ class Desk:
         ]
 
     def report(self, key: str, threshold: float | None = None) -> ArticleReport:
-        """The report of an article, with labels drawn at another threshold if one is given; one is made at a time.
+        """The report of an article, with labels drawn at another threshold if one is given.
 
         Raises:
             NotOnDeskError: there is no such article.
             TooSlowError: it is too long.
+            BusyError: as many are being made, or waited for, as may be.
         """
         report = self._known(key)
         if report is None:
-            with self._scoring:
-                report = self._known(key) or self._keep(key, self._score(self._article(key)))
+            with self._turns.place():
+                with self._guard:
+                    alone = self._making.setdefault(key, threading.Lock())
+                with alone:  # who asks for the same one waits for it
+                    report = self._known(key) or self._keep(key, self._score(self._article(key)))
         return report if threshold is None else report.at(threshold)
 
     def verdicts(self, key: str) -> dict[int, Correction]:
@@ -187,16 +221,27 @@ class Desk:
     def _keep(self, key: str, report: ArticleReport) -> ArticleReport:
         with self._guard:
             self._reports[key] = report
-            self._sizes[key] = len(report.sentences)
-            while len(self._reports) > KEPT:
-                self._reports.popitem(last=False)
+            if key in self._queue or key in self._added:
+                self._sizes[key] = len(report.sentences)
+            others = sum(len(kept.sentences) for kept in self._reports.values()) - len(report.sentences)
+            while len(self._reports) > KEPT or others > KEPT_SENTENCES:
+                _, oldest = self._reports.popitem(last=False)
+                others -= len(oldest.sentences)
         return report
 
     def _score(self, article: Article) -> ArticleReport:
         article = with_warning(article)
         how = self.settings
+        end = time.monotonic() + how.seconds
         sentences, ignored = read_sentences(article)
-        predictions = tuple(_in_time(self.detector.predict(sentences), how.seconds))
+        predictions: list[Prediction] = []
+        for start in range(0, len(sentences), SLICE):
+            with self._turns.turn():
+                if time.monotonic() > end:
+                    raise TooSlowError(
+                        f"scoring took longer than {how.seconds:g} seconds: cut it in parts, or use bias score"
+                    )
+                predictions += self.detector.predict(sentences[start : start + SLICE])
         return make_report(
             article,
             predictions,
@@ -206,14 +251,6 @@ class Desk:
             threshold=how.threshold,
             ignored=ignored,
         )
-
-
-def _in_time(predictions: Iterator[Prediction], seconds: float) -> Iterator[Prediction]:
-    end = time.monotonic() + seconds
-    for prediction in predictions:
-        if time.monotonic() > end:
-            raise TooSlowError(f"scoring took longer than {seconds:g} seconds: cut it in parts, or use bias score")
-        yield prediction
 
 
 def _result(report: ArticleReport, index: int) -> SentenceResult:

@@ -10,11 +10,17 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import logging
+import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+_LOG = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -27,6 +33,12 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 READ_SECONDS = 30.0
 """The time that a body may take to arrive."""
+
+PLACES = 32
+"""Requests that are answered at a time, fewer than there are threads for; more are told to come again."""
+
+INTERNAL = "an internal error: the output of bias review says where"
+"""What a caller is told of an error that is no fault of theirs."""
 
 HEADERS = {
     # Styles stand in the rendered reports; scripts are files of ours alone.
@@ -51,6 +63,7 @@ class Guard:
         token: what a caller has to show; nothing if it is empty.
         max_bytes: the largest body.
         seconds: the time that a body may take to arrive.
+        places: for the requests that are answered at a time.
     """
 
     app: App
@@ -58,6 +71,7 @@ class Guard:
     token: str
     max_bytes: int
     seconds: float = READ_SECONDS
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PLACES))
 
     def __post_init__(self) -> None:
         if not self.hosts and not self.token:
@@ -79,8 +93,12 @@ class Guard:
             await self._hand_on(scope, receive, send)
 
     async def _hand_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
         async def answer(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 message["headers"] = [*message.get("headers", ()), *_encoded(HEADERS)]
             await send(message)
 
@@ -93,7 +111,16 @@ class Guard:
         if body is None:
             await _refuse(send, 413, f"more than {self.max_bytes:,} bytes: cut it in parts, or use bias score")
             return
-        await self.app(scope, _replay(body, receive), answer)
+        if self.places.locked():
+            await _refuse(send, 503, "too many requests at a time: try again", {"retry-after": "1"})
+            return
+        async with self.places:
+            try:
+                await self.app(scope, _replay(body, receive), answer)
+            except Exception as error:
+                _note(error)
+                if not begun:
+                    await _refuse(send, 500, INTERNAL)
 
     def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> tuple[int, str] | None:
         if self.hosts and _hostname(headers.get("host", "")) not in self.hosts:
@@ -101,11 +128,12 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != headers.get("host"):
             return 403, "requests from other pages are refused"
-        if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"} and scope["method"] != "GET":
+        foreign = headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+        if foreign and (scope["method"], scope["path"]) != ("GET", "/"):  # a link to the page is no harm
             return 403, "requests from other pages are refused"
         if self.token and scope["path"] != "/health" and not self._is_known(scope, headers):
             return 401, "give the token: open the address that bias review printed, or send Authorization: Bearer TOKEN"
-        if scope["method"] == "POST" and headers.get("content-type", "").partition(";")[0] != "application/json":
+        if scope["method"] == "POST" and not _is_json(headers):
             return 415, "send JSON, with the header Content-Type: application/json"
         return None
 
@@ -140,6 +168,10 @@ def _tokens(scope: Scope, headers: Mapping[str, str]) -> Iterator[str]:
         yield cookie.value
     if scope["path"] == "/":
         yield _token_in(scope)
+
+
+def _is_json(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 
 def _token_in(scope: Scope) -> str:
@@ -181,8 +213,15 @@ def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
-async def _refuse(send: Send, status: int, detail: str) -> None:
-    await _answer(send, status, json.dumps({"detail": detail}).encode(), {"content-type": "application/json"})
+def _note(error: Exception) -> None:
+    """Log what kind of error and where, not its message, which may hold a user's text."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    _LOG.error("%s in %s, line %s", type(error).__name__, Path(place.filename).name, place.lineno)
+
+
+async def _refuse(send: Send, status: int, detail: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+    body = json.dumps({"detail": detail}).encode()
+    await _answer(send, status, body, {"content-type": "application/json", **headers})
 
 
 async def _answer(send: Send, status: int, body: bytes, headers: Mapping[str, str]) -> None:

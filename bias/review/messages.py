@@ -100,6 +100,12 @@ class Shown(_Message):
     verdicts: list[Given]
 
 
+class Problem(_Message):
+    """Why there is no answer, in one line."""
+
+    detail: str
+
+
 class Saved(_Message):
     """Verdicts that are on the disk."""
 

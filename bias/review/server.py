@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import uvicorn
 
 from bias.errors import UsageError
 from bias.review.app import create_app
+from bias.review.connection import Connection
 from bias.review.desk import Desk
 from bias.review.guard import LOOPBACK, Guard
-
-CONNECTIONS = 100
-"""Connections at a time; more are told to come again."""
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -56,17 +56,18 @@ def serve(desk: Desk, opened: socket.socket, host: str, token: str, max_bytes: i
     guarded = Guard(create_app(desk), hosts, token, max_bytes)
     config = uvicorn.Config(
         guarded,
+        http=Connection,
+        loop="asyncio",
         log_config=None,
         access_log=False,
         server_header=False,
         ws="none",
         lifespan="off",
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=3,
     )
     server = _Server(config, ready)
-    with suppress(KeyboardInterrupt):  # raised again by uvicorn, after it has closed its connections
+    with _discreet_logs(), suppress(KeyboardInterrupt):  # raised again by uvicorn, after it has closed its connections
         server.run(sockets=[opened])
 
 
@@ -78,3 +79,26 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+
+class _Discreet(logging.Handler):
+    """Says where a message comes from and not what it says, for that may hold a user's text."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one line on standard error."""
+        kind = record.exc_info[0] if record.exc_info else None
+        about = f"{kind.__name__} in " if kind else ""
+        print(f"bias: {record.levelname.lower()}: {about}{record.name}, line {record.lineno}", file=sys.stderr)
+
+
+@contextmanager
+def _discreet_logs() -> Iterator[None]:
+    """What the libraries log and warn of, at its place alone."""
+    handler, root = _Discreet(logging.WARNING), logging.getLogger()
+    root.addHandler(handler)
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        root.removeHandler(handler)

@@ -58,7 +58,7 @@ def segment(text: str) -> tuple[Sentence, ...]:
     other character of the text is in exactly one sentence, and no sentence crosses a paragraph. Linear in the text.
     """
     sentences: list[Sentence] = []
-    width = max((len(line) for line in text.splitlines()), default=0)
+    width = max((len(line.rstrip()) for line in text.splitlines()), default=0)
     for number, lines in enumerate(_paragraphs(text)):
         for start, end in _blocks(text, lines, width):
             for first, last in _sentences(text, start, end):

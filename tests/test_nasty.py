@@ -34,6 +34,7 @@ from bias.lexicon import default_lexicon
 from bias.quotation import attribute
 from bias.reading import read_bytes
 from bias.reporting import RENDERERS, renderer
+from bias.reporting.marking import pieces
 from bias.segmentation import segment
 from bias.types import Article
 
@@ -165,6 +166,17 @@ def test_rendering_takes_linear_time(name: str) -> None:
         seconds(output_format, 100)
         short = max(seconds(output_format, 2_000), seconds(output_format, 2_000), 0.01)
         assert any(seconds(output_format, TIMES * 2_000) < SLOPE * short for _ in range(3))
+
+
+def test_cutting_a_sentence_into_its_pieces_takes_linear_time() -> None:
+    def seconds(size: int) -> float:
+        report = hash_detector().score(LARGE["many quotes in one sentence"](size))
+        begun = time.process_time()
+        assert len(pieces(report, report.sentences[0])) > size / 100
+        return time.process_time() - begun
+
+    short = max(min(seconds(8_000), seconds(8_000)), 0.002)
+    assert any(seconds(TIMES * 8_000) < SLOPE * short for _ in range(3))
 
 
 def test_blind_reading_takes_linear_time() -> None:

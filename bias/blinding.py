@@ -12,9 +12,9 @@ import tomllib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
-from itertools import tee
+from itertools import accumulate, tee
 from typing import Any
 
 from bias.encoder import Encoded, Encoder
@@ -28,7 +28,7 @@ _OBJECT = re.compile(
 """What follows "her" where it stands for "him" and not for "his"."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Blinded:
     """A text as the model reads it. `edits` holds (start, end, stand-in) of each name, at offsets of the original."""
 
@@ -39,22 +39,34 @@ class Blinded:
         """Offsets in the blinded text of a stretch of the original; within a name, those of the whole stand-in."""
         return self._moved(start, False), self._moved(end, True)
 
-    def _moved(self, offset: int, is_end: bool) -> int:
-        shift = 0
-        for start, end, new in self.edits:
-            if end <= offset:
-                shift += len(new) - (end - start)
-            elif start < offset:
-                return start + shift + (len(new) if is_end else 0)
-        return offset + shift
-
     def original(self, start: int, end: int) -> tuple[int, int]:
         """Offsets in the original of a stretch of the blinded text; within a stand-in, those of the whole name."""
-        inverse, shift = [], 0
-        for a, b, new in self.edits:
-            inverse.append((a + shift, a + shift + len(new), " " * (b - a)))
-            shift += len(new) - (b - a)
-        return Blinded("", tuple(inverse)).blinded(start, end)
+        return self._inverse.blinded(start, end)
+
+    @cached_property
+    def _inverse(self) -> Blinded:
+        moved = (
+            (start + shift, start + shift + len(new), " " * (end - start))
+            for (start, end, new), shift in zip(self.edits, self._shifts, strict=False)
+        )
+        return Blinded("", tuple(moved))
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return [end for _, end, _ in self.edits]
+
+    @cached_property
+    def _shifts(self) -> list[int]:
+        """How far the text is moved before each edit, and after the last."""
+        return list(accumulate((len(new) - (end - start) for start, end, new in self.edits), initial=0))
+
+    def _moved(self, offset: int, is_end: bool) -> int:
+        at = bisect_right(self._ends, offset)
+        shift = self._shifts[at]
+        if at < len(self.edits) and self.edits[at][0] < offset:
+            start, _, new = self.edits[at]
+            return start + shift + (len(new) if is_end else 0)
+        return offset + shift
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -72,11 +73,18 @@ class OnnxEncoder:
         return map_ordered(self._encode_one, texts, self._threads)
 
     def _encode_one(self, text: str) -> Encoded:
-        return join_windows(text, self._tokenizer.encode(text), self._run)
+        with _no_panic("the tokenizer"):
+            encoding = self._tokenizer.encode(text)
+        return join_windows(text, encoding, self._run)
 
     def _run(self, ids: list[int]) -> Heads:
         feed = {"input_ids": np.array([ids], dtype=np.int64)}
-        sentence, token, opinion, technique = self._session.run(["sentence", "token", "opinion", "technique"], feed)
+        heads = self._session.run(["sentence", "token", "opinion", "technique"], feed)
+        if not all(np.isfinite(head).all() for head in heads):
+            raise ModelError(
+                "the model gives numbers that are not finite: its weights are damaged, get the model again"
+            )
+        sentence, token, opinion, technique = heads
         return float(sentence[0]), token[0], float(opinion[0]), technique[0]
 
 
@@ -87,12 +95,26 @@ def open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
         ModelError: the file is not a tokenizer, or `max_tokens` leaves no room beside the `OVERLAP`.
     """
     try:
-        tokenizer: Tokenizer = Tokenizer.from_file(str(path))
+        with _no_panic(str(path)):
+            tokenizer: Tokenizer = Tokenizer.from_file(str(path))
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_tokens, stride=OVERLAP)
+    except ModelError:
+        raise
     except Exception as error:  # the library raises bare Exception
         raise ModelError(f"{path}: no tokenizer for windows of {max_tokens} tokens: {error}") from error
     return tokenizer
+
+
+@contextmanager
+def _no_panic(what: str) -> Iterator[None]:
+    """Turn a panic of the tokenizers library, which is no `Exception`, into an error of ours."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ModelError(f"{what} fails inside the tokenizers library: it is damaged, get the model again") from None
 
 
 def join_windows(text: str, encoding: Encoding, run: Callable[[list[int]], Heads]) -> Encoded:

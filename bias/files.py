@@ -74,6 +74,10 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# Code units of what needs no byte order mark: name, bytes of a unit, and where in it plain letters have theirs.
+_UNMARKED = (("utf-32-le", 4, 0), ("utf-32-be", 4, 3), ("utf-16-le", 2, 0), ("utf-16-be", 2, 1))
+_FEWEST_UNITS = 8
+_MOST = 0.9
 _BYTE_ORDER_MARK = "\ufeff"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FILE_KINDS = (
@@ -179,6 +183,9 @@ def refuse_binary(head: bytes) -> None:
 def refuse_other_mark(head: bytes, encoding: str) -> None:
     """Refuse bytes that begin with the byte order mark of another encoding than the stated one.
 
+    So are bytes refused that have no mark and are letters of UTF-16 or UTF-32 all the same, every other byte being NUL:
+    as UTF-8 they would be valid, and of no word that anybody knows.
+
     Raises:
         EncodingError: the message names the encoding to ask for.
         UsageError: there is no such encoding.
@@ -187,6 +194,13 @@ def refuse_other_mark(head: bytes, encoding: str) -> None:
     names = [name for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark)]
     if names and not any(stated.startswith(name) for name in names):
         raise EncodingError(f"begins with the byte order mark of {names[0].upper()}: use --encoding {names[0]}")
+    if not stated.startswith(("utf-16", "utf-32")):
+        for name, width, place in _UNMARKED:
+            units = len(head[:SIGNATURE_BYTES]) // width
+            filled = [head[at:SIGNATURE_BYTES:width][:units] for at in range(width)]
+            letters = units - filled.pop(place).count(0)
+            if units >= _FEWEST_UNITS and min(letters, *(rest.count(0) for rest in filled)) >= _MOST * units:
+                raise EncodingError(f"looks like {name.upper()} without a byte order mark: use --encoding {name}")
 
 
 def codec_name(encoding: str) -> str:

@@ -1,10 +1,10 @@
-"""A model folder as a checked value: nothing in it is used before its sizes, digests and schema have been verified."""
+"""A model folder as a checked value: nothing in it is used before its sizes, digests and form have been verified."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +15,7 @@ from typing import Any
 from bias.calibration import Calibration, Curve, LogisticMap, Platt, PriorMap
 from bias.errors import ModelError
 from bias.evidence import FEATURES
+from bias.modelfiles import check_file_list, check_form, read_json, refuse_code
 from bias.types import CATEGORIES, ModelInfo
 
 MANIFEST = "bias.json"
@@ -25,7 +26,8 @@ TRAINABLE = "model.safetensors"
 FORMAT = 1
 """Version of the layout of bias.json."""
 
-MAX_MANIFEST_BYTES = 4_000_000
+MAX_TOKENS = 100_000
+"""Of a window; the longest encoders read a tenth of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +79,18 @@ def open_model(path: Path) -> ModelFolder:
     """Read and verify a model folder.
 
     Raises:
-        ModelError: a file is missing, of another size or digest than bias.json says, or bias.json is not valid.
+        ModelError: a file is missing, of another size or digest than bias.json says or of a form that is not opened
+            (`bias.modelfiles`), the folder holds code, or bias.json is not valid.
     """
     manifest = _read_manifest(path)
     try:
+        refuse_code(path)
         if manifest["format"] != FORMAT:
             raise ModelError(f"{path / MANIFEST}: format {manifest['format']} is not known here; update newsbias")
         if tuple(manifest["categories"]) != CATEGORIES:
             raise ModelError(f"{path / MANIFEST}: categories other than {', '.join(CATEGORIES)}")
         files = manifest["files"]
+        check_file_list(files)
         for name in (WEIGHTS, TOKENIZER):
             verify_file(path / name, files[name])
         return ModelFolder(
@@ -93,28 +98,38 @@ def open_model(path: Path) -> ModelFolder:
             info=ModelInfo(str(manifest["name"]), str(manifest["version"]), str(files[WEIGHTS]["sha256"])),
             license=str(manifest["license"]),
             base=str(manifest["base"]),
-            max_tokens=int(manifest["max_tokens"]),
+            max_tokens=_whole(manifest["max_tokens"], MAX_TOKENS),
             blind=manifest.get("blind", False) is True,
             calibration=read_calibration(manifest["calibration"]),
             reference=_reference(manifest.get("reference")),
             manifest=manifest,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelError(f"{path / MANIFEST}: not a valid model description: {error!r}") from error
 
 
-def verify_file(path: Path, described: Mapping[str, Any]) -> None:
-    """Check a file's size and sha256 against its description ({"bytes": int, "sha256": str}).
+def verify_file(path: Path, described: Mapping[str, Any]) -> str:
+    """Check a file's size and sha256 against its description ({"bytes": int, "sha256": str}), then its form.
+
+    Returns:
+        What was checked, in words.
 
     Raises:
-        ModelError: it is missing or differs.
+        ModelError: it is missing, differs, or is of a form that is not opened (`bias.modelfiles`).
     """
     try:
-        size = path.stat().st_size
-        if size != described["bytes"]:
-            raise ModelError(f"{path} has {size} bytes, {MANIFEST} says {described['bytes']}: get the model again")
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelError(f"{path} is no file: get the model again")
+        if status.st_size != described["bytes"]:
+            raise ModelError(
+                f"{path} has {status.st_size} bytes, {MANIFEST} says {described['bytes']}: get the model again"
+            )
         if digest(path) != described["sha256"]:
             raise ModelError(f"{path} does not match its sha256 in {MANIFEST}: it was changed, get the model again")
+        return f"{status.st_size:,} bytes, sha256; {check_form(path)}"
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
 
@@ -129,14 +144,9 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     if not path.is_dir():
         raise ModelError(f"{path} is not a folder; a model is a folder with {MANIFEST}, {WEIGHTS} and {TOKENIZER}")
     file = path / MANIFEST
-    try:
-        if file.stat().st_size > MAX_MANIFEST_BYTES:
-            raise ModelError(f"{file} is over {MAX_MANIFEST_BYTES} bytes: not a model description")
-        manifest = json.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{path} is no model folder: {MANIFEST} is missing") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ModelError(f"{file} cannot be read: {error}") from error
+    if not file.is_file():
+        raise ModelError(f"{path} is no model folder: {MANIFEST} is missing")
+    manifest = read_json(file)
     if not isinstance(manifest, dict):
         raise ModelError(f"{file}: not a JSON object")
     return manifest
@@ -183,6 +193,12 @@ def _finite(value: Any) -> float:
     if not math.isfinite(float(value)):
         raise ValueError(f"a coefficient is a finite number, not {value}")
     return float(value)
+
+
+def _whole(value: Any, most: int) -> int:
+    if type(value) is not int or not 0 < value <= most:
+        raise ValueError(f"a number of tokens is a whole number up to {most:,}, not {str(value)[:100]}")
+    return value
 
 
 def _share(value: Any) -> float:

@@ -26,7 +26,8 @@ _WRAP_WIDTH = 80
 
 _CLOSERS = "\"'”’»)]"
 _NEVER_FIRST = frozenset("”’»),;:!?]")
-_RUN = re.compile(r"[!?]{8,}")  # nupunkt 0.8 takes quadratic time over these
+_UNBROKEN = re.compile(r"\S{100,}")  # nupunkt 0.8 takes time quadratic in the marks between two blanks
+_ENDS = 40  # characters of such a stretch that it is shown at either end
 _TITLE_END = re.compile(
     r"\b(?:adm|atty|brig|capt|cmdr|col|cpl|det|dr|fr|gen|govs?|hon|insp|lt|maj|messrs|mrs?|ms|pres|prof|pvt|reps?|rev|"
     r"sens?|sgt|supt)\.$",
@@ -57,7 +58,7 @@ def segment(text: str) -> tuple[Sentence, ...]:
     other character of the text is in exactly one sentence, and no sentence crosses a paragraph. Linear in the text.
     """
     sentences: list[Sentence] = []
-    width = max((len(line) for line in text.splitlines()), default=0)
+    width = max((len(line.rstrip()) for line in text.splitlines()), default=0)
     for number, lines in enumerate(_paragraphs(text)):
         for start, end in _blocks(text, lines, width):
             for first, last in _sentences(text, start, end):
@@ -112,9 +113,15 @@ def _breaks(before: str, line: str, width: int) -> bool:
 
 def _sentences(text: str, start: int, end: int) -> Iterator[Range]:
     """Sentences of one block: nupunkt's, with its misses split and its false ends joined."""
-    block = _RUN.sub(lambda run: "-" * (len(run[0]) - 1) + run[0][-1], text[start:end])
+    block = _UNBROKEN.sub(_abridged, text[start:end])
     spans = nupunkt.sent_spans(block)
     yield from _join(text, (piece for first, last in spans for piece in _split(text, start + first, start + last)))
+
+
+def _abridged(stretch: re.Match[str]) -> str:
+    """A stretch without white space as long as before, of which no end of a sentence is left but at its own ends."""
+    whole = stretch[0]
+    return whole[:_ENDS] + "-" * (len(whole) - 2 * _ENDS) + whole[-_ENDS:]
 
 
 def _split(text: str, start: int, end: int) -> Iterator[Range]:

@@ -136,8 +136,8 @@ def test_killed_at_random_moments_it_goes_on(unbroken_by_two: dict[str, bytes], 
     while True:
         command = Command(tiny_folder)
         if kills < 4:
-            command.wait_for(command.done() + chance.randint(0, 4))
-            time.sleep(chance.random() * 0.2)
+            command.wait_for(command.done() + chance.randint(1, 3))
+            time.sleep(chance.random() * 0.02)  # about the time of a shard, of which there are twenty
         else:
             command.process.wait(timeout=120)
         command.process.kill()

@@ -23,7 +23,7 @@ from bias.cli import app
 from bias.review.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
-TRAINING = {"train", "evaluate", "calibrate", "export", "audit", "suggest"}
+TRAINING = {"train", "evaluate", "calibrate", "export", "audit", "suggest", "bench"}
 """Commands that are no part of the core; data sets are read from files there too."""
 
 SOCKET = {"x86_64": 41, "aarch64": 198}.get(platform.machine())
@@ -96,6 +96,8 @@ def core(model: Path) -> list[list[str]]:
         ["lexicon", "--check"],
         ["info"],
         ["info", str(model), "--verify"],
+        ["corpus", "run", "in", *chosen, "-o", "scored", "--shard-rows", "1", "--jobs", "2"],
+        ["corpus", "summary", "scored", "--by", "source"],
         ["review", "--labels", "labels.jsonl", "--export", "-"],
         ["review", "--labels", "labels.jsonl", "--agreement", "labels.jsonl"],
     ]

@@ -151,6 +151,8 @@ def test_every_dependency_is_bounded_at_both_ends() -> None:
     extras = {name: lines for name, lines in PROJECT["optional-dependencies"].items() if name != "dev"}
     for line in [*PROJECT["dependencies"], *(line for lines in extras.values() for line in lines)]:
         found = Requirement(line)
+        if found.name == "newsbias":  # an extra that takes in another
+            continue
         assert {part.operator for part in found.specifier} == {">=", "<"}, line
         assert Version(pinned[found.name]) in found.specifier, line  # what the tests run with is allowed
     torch = next(Requirement(line) for line in extras["train"] if line.startswith("torch"))

@@ -174,6 +174,17 @@ def test_the_mark_of_another_encoding_says_what_to_ask_for(tmp_path: Path, codec
         assert message.endswith(f"use --encoding {codec}")
 
 
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("name", ["a.txt", "a.html", "a.jsonl", "a.csv"])
+def test_what_looks_like_another_encoding_without_a_mark_is_no_text(tmp_path: Path, codec: str, name: str) -> None:
+    path = write(tmp_path / name, '{"text": "The “vote” is on Monday, said Łucja."}'.encode(codec))
+    for errors in ("strict", "replace"):
+        _, error, message = failure(read(path, errors=errors))
+        assert error is EncodingError
+        assert message == f"looks like {codec.upper()} without a byte order mark: use --encoding {codec}"
+    assert read_bytes(b"a\0b\0c\0 and more of it").text == "a\0b\0c\0 and more of it"
+
+
 @pytest.mark.parametrize(("prefix", "offset"), [(b"caf", 3), (b"\xef\xbb\xbfcaf", 6), ("é😀".encode(), 6)])
 def test_an_invalid_byte_is_named_with_its_offset(prefix: bytes, offset: int) -> None:
     with pytest.raises(EncodingError, match=f"byte 0xE9 at offset {offset} is not valid utf-8"):

@@ -149,3 +149,13 @@ def test_offsets_hold_and_every_character_is_in_one_sentence(text: str) -> None:
     numbers = [sentence.paragraph for sentence in found]
     assert numbers == sorted(numbers)
     assert set(numbers) == set(range(len(set(numbers))))
+
+
+@pytest.mark.parametrize(
+    "blank", [" " * 100, "\t" * 100, "\u3000" * 100 + "\n", "\n" + " " * 100], ids=["blanks", "tabs", "wide", "a line"]
+)
+def test_blank_space_after_the_last_line_makes_no_line_wider(blank: str) -> None:
+    text = "The vote\n\nTitle here\nThe vote fell"
+    assert sentences(text) == ["The vote", "Title here\nThe vote fell"]
+    assert segment(text + blank) == segment(text)
+    assert segment(text.replace("vote\n", "vote" + " " * 100 + "\n", 1))[-1].text == "Title here\nThe vote fell"

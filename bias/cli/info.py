@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _RECIPE = "recipe.toml"
 _METRICS = "metrics.json"
 _RECORD = "run.json"
+_SENTENCE = "The council voted 7 to 4 on Tuesday to close the library, a reckless plan, said Ann Lee."
 _FIGURE = {"value", "low", "high"}
 """The keys of a figure with its 95 % interval."""
 
@@ -31,19 +32,21 @@ def info(
         typer.Argument(metavar="[DIR]", help="Model folder; the shipped model by default.", show_default=False),
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Check every file against its digest, the weights to train from too.")
+        bool,
+        typer.Option(
+            "--verify", help="Check digest and form of every file, the weights to train from too, and try it."
+        ),
     ] = False,
     output_format: Annotated[Literal["full", "json"], typer.Option(help="Text, or a JSON object.")] = "full",
     debug: Debug = False,
 ) -> ExitStatus:
     """Show a model's name, licence, data, thresholds, digests and figures."""
-    from bias.modelfolder import model_folder, open_model, verify_file
+    from bias.modelfolder import model_folder, open_model
 
     model = open_model(model_folder(folder))
-    if verify:
-        for name, described in model.manifest["files"].items():
-            verify_file(model.path / name, described)
     facts = {**describe(model), "verified": "all files" if verify else "files for scoring", "figures": figures(model)}
+    if verify:
+        facts["checked"] = checked(model)
     facts["training"] = training(model)
     if output_format == "json":
         print(json.dumps(facts, indent=2))
@@ -78,17 +81,34 @@ def describe(model: ModelFolder) -> dict[str, Any]:
     }
 
 
+def checked(model: ModelFolder) -> dict[str, str]:
+    """Verify every file that bias.json lists, then read a sentence: what was checked, by file.
+
+    Raises:
+        ModelError: a file is not as it was or not of a form that is opened, or the model does not read.
+    """
+    from bias.detector import Detector
+    from bias.modelfolder import MANIFEST, verify_file
+
+    told = {name: verify_file(model.path / name, described) for name, described in model.manifest["files"].items()}
+    told[MANIFEST] = "names, sizes, digests, calibration; no code and no pickles beside it"
+    Detector(model.path, threads=1).score(_SENTENCE)
+    told["in use"] = "loads, and gives finite numbers for a sentence"
+    if others := sorted(path.name for path in model.path.iterdir() if path.name not in told):
+        told["not for scoring or training, not checked"] = ", ".join(others)
+    return told
+
+
 def figures(model: ModelFolder) -> Any:
     """The content of the model's metrics.json; None if it has none.
 
     Raises:
         ModelError: the file cannot be read.
     """
+    from bias.modelfiles import read_json
+
     path = model.path / _METRICS
-    try:
-        return json.loads(path.read_text("utf-8")) if path.is_file() else None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read: {error}") from error
+    return read_json(path) if path.is_file() else None
 
 
 def training(model: ModelFolder) -> dict[str, Any] | None:
@@ -97,15 +117,17 @@ def training(model: ModelFolder) -> dict[str, Any] | None:
     Raises:
         ModelError: the file cannot be read.
     """
+    from bias.modelfiles import read_json
+
     path = model.path / _RECORD
     try:
         if not path.is_file():
             return None
-        record = json.loads(path.read_text("utf-8"))
+        record = read_json(path)
         kept = next(run for run in record["seeds"] if run["seed"] == record["seed"])
         told = {name: record.get(name) for name in ("began", "seconds", "base", "parts", "seed", "spread")}
         return {**told, "development": kept["figures"]}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
+    except (KeyError, TypeError, AttributeError, StopIteration) as error:
         raise ModelError(f"{path} cannot be read: {error!r}") from error
 
 
@@ -113,7 +135,7 @@ def _data_sets(recipe: Path) -> list[str] | None:
     try:
         stages = tomllib.loads(recipe.read_text("utf-8"))["stage"] if recipe.is_file() else None
         return stages and list(dict.fromkeys(str(name) for stage in stages for name in stage["data"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{recipe} cannot be read: {error!r}") from error
 
 

@@ -112,6 +112,8 @@ def _voiced(sentence: Sentence, tokens: Frame, quotes: Sequence[Quote]) -> Sente
     has_words = any(token.is_word for token in tokens) or len(attributed) < len(inside)
     if not has_words:
         withheld = ((sentence.start, sentence.end),)
+    if not withheld:  # no more than a mark of the quotation stands in this sentence
+        return sentence
     governed = [q for q in attributed if q.verb_start is not None and sentence.start <= q.verb_start < sentence.end]
     verbs = frozenset(quote.verb_start for quote in governed)
     plain = is_plain(tokens, verbs, lambda pair: quotes[pair].kind == "scare" or quotes[pair].is_partial)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -80,14 +80,18 @@ def pieces(report: ArticleReport, result: SentenceResult) -> tuple[Piece, ...]:
     edges = {edge for start, end in withheld for edge in (start, end)}
     spans = marked_spans(report, result)
     edges |= {edge for span in spans for edge in (span.start, span.end)}
-    inside = {edge for edge in edges if sentence.start < edge < sentence.end}
+    cuts = sorted({sentence.start, *(edge for edge in edges if sentence.start < edge < sentence.end), sentence.end})
+
+    def within(start: int, end: int) -> list[int]:
+        return cuts[bisect_left(cuts, start) : bisect_left(cuts, end)]
+
+    quoted = {cut for start, end in withheld for cut in within(start, end)}
+    marked: dict[int, Span] = {}
+    for span in spans:
+        for cut in within(span.start, span.end):
+            marked.setdefault(cut, span)
     return tuple(
-        Piece(
-            text=report.article.text[start:end],
-            quoted=any(left <= start < right for left, right in withheld),
-            span=next((span for span in spans if span.start <= start < span.end), None),
-        )
-        for start, end in pairwise(sorted({sentence.start, *inside, sentence.end}))
+        Piece(report.article.text[start:end], start in quoted, marked.get(start)) for start, end in pairwise(cuts)
     )
 
 

@@ -82,7 +82,7 @@ def test_the_shipped_card_is_what_the_template_writes_from_its_figures() -> None
     ):
         assert part in written
     assert "bias train --recipe models/default/recipe.toml" in written
-    for command in ("folds", "calibrate", "reference", "figures", "news", "cases", "precisions", "card"):
+    for command in ("folds", "calibrate", "reference", "figures", "news", "pages", "cases", "precisions", "card"):
         assert f"python -m bias.training {command}" in written
 
 

@@ -27,6 +27,7 @@ from bias.training.recipe import Recipe, read_recipe
 from bias.training.shipped import figures as measures
 from bias.training.shipped import floors as gate
 from bias.training.shipped.folds import apart_by_outlet, cross_validate, read_out_of_fold, train_shared
+from bias.training.shipped.pagefigures import page_figures, score_each
 from bias.training.shipped.wayfigures import Material, compare, measure, outlets_held, sample_pages
 from bias.training.shipped.ways import FOLDS, read_ways, split, train_way
 
@@ -137,6 +138,18 @@ def news(data: Data, model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK) ->
         "outlets_own": sum(row.outlets_own for row in rows),
     }
     _report(work, "news", {**counts, **newsmap.cross_fitted_news(rows)})
+
+
+@app.command()
+def pages(
+    data: Data,
+    model: Model = DEFAULT_MODEL,
+    work: Work = DEFAULT_WORK,
+    each: Annotated[int, typer.Option(help="Pages of a section of an outlet at most.")] = 40,
+) -> None:
+    """Whether the score tells opinion pages from news pages, on pages that the model was not trained on."""
+    unread, _ = corpus.unread(read_pages(data / "news_articles.parquet"), read_seen(model))
+    _report(work, "pages", page_figures(score_each(Detector(model), unread, each, _with_bar)))
 
 
 Checklist = Annotated[

@@ -27,7 +27,7 @@ CARD = "README.md"
 METRICS = "metrics.json"
 RUN = "run.json"
 
-PARTS = ("article", "news", "cases", "precisions")
+PARTS = ("article", "news", "pages", "cases", "precisions")
 """The figures that the shipped model's card needs, each a file of the work folder that one command writes."""
 
 LONG_PARTS = ("outlet", "seeds", "ways")

@@ -123,7 +123,7 @@ def test_damaged_or_missing_weights_are_one_clear_error(tiny_folder: Path, tmp_p
     (other / TRAINABLE).write_bytes(b"no weights at all")
     manifest["files"][TRAINABLE] = {"bytes": 17, "sha256": digest(other / TRAINABLE)}
     (other / MANIFEST).write_text(json.dumps(manifest), "utf-8")
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match="not a safetensors file"):
         embed(other, ["Text."])
 
 

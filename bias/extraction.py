@@ -21,6 +21,9 @@ _TAG = "bias-"
 _SIGNS = range(0x10080, 0x100FB)
 """Ideograms of Linear B: printable, or extraction would drop them, and on no page of news."""
 
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that a page can hold, as by their number, and that lxml does not take back."""
+
 
 def extract(page: str) -> tuple[str | None, str, tuple[Stretch, ...]]:
     """Title and text of the article, without navigation, readers' comments and tables, and its ignored stretches.
@@ -99,19 +102,20 @@ def _sign(tree: HtmlElement, opening: str, closing: str) -> None:
 
     def signed(text: str | None) -> str | None:
         if not off or text is None or not text.strip():
-            return text
+            return None
         body = text.strip()
-        return text.replace(body, f"{opening}{body}{closing}", 1)
+        return _NO_XML.sub("\ufffd", text.replace(body, f"{opening}{body}{closing}", 1))
 
     off, spent = False, []
     for event, element in _walk(tree):
         if event == "end":
-            element.tail = signed(element.tail)
+            if (tail := signed(element.tail)) is not None:
+                element.tail = tail
         elif element.tag in (f"{_TAG}off", f"{_TAG}on"):
             off = element.tag == f"{_TAG}off"
             spent.append(element)
-        elif isinstance(element.tag, str):
-            element.text = signed(element.text)
+        elif isinstance(element.tag, str) and (text := signed(element.text)) is not None:
+            element.text = text
     for element in spent:
         element.drop_tag()
 

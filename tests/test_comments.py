@@ -254,3 +254,12 @@ def test_an_article_ignored_as_a_whole_has_no_score(tiny_detector: Detector) -> 
     assert report.warnings == ("ignore comments leave no sentence of the outlet's own: nothing to score",)
     for name in RENDERERS:
         assert renderer(name)([report])
+
+
+@pytest.mark.parametrize("odd", ["\ufffe", "\uffff", "&#xfffe;", "&#1;", "\x0b"])
+def test_characters_that_no_xml_holds_are_no_fault(odd: str) -> None:
+    story = "<p>The council voted 7 to 4 on Tuesday to close the library, the clerk said after the session.</p>" * 3
+    ignored = f"<!-- bias: off --><p>A {odd} shameless fools' vote it was.</p><!-- bias: on -->"
+    page = f"<html>{odd}<body><article>{story}{ignored}{story}</article>"
+    article = read_bytes(page.encode(), "a.html")
+    assert "council" in article.text

@@ -20,7 +20,7 @@ CHUNK = 64
 """Sentences between two looks at the clock."""
 
 WARM = 16
-"""Sentences, or half as many articles, read before the clock starts: what is made at the first call is not counted."""
+"""Sentences, or articles, read before the clock starts: what is made at the first call is not counted."""
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     for chunk in _chunks(texts, task["chunk"]):
         found = read(chunk)
         items += len(chunk)
-        values += found[: len(texts) - len(values)]
+        values += found[: len(texts) - len(values)]  # those of the first time round
         seconds = time.perf_counter() - begun
         if seconds >= task["seconds"] and (len(values) >= len(texts) or not task["whole"]):
             break

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from bias.modelfolder import TOKENIZER, TRAINABLE, WEIGHTS, ModelFolder
+from bias.modelfolder import TOKENIZER, WEIGHTS, ModelFolder
 
 Engine = Literal["onnx", "torch", "pipeline", "products", "articles"]
 
@@ -92,8 +92,3 @@ def ceilings(model: ModelFolder, folder: Path) -> list[Contestant]:
         make_products(path, config.hidden_size, config.intermediate_size, config.num_hidden_layers, precision)
         made.append(Contestant(f"products, {precision}", "products", path))
     return made
-
-
-def has_trainable(model: ModelFolder) -> bool:
-    """Whether the folder holds weights that can be exported anew."""
-    return (model.path / TRAINABLE).is_file()

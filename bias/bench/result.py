@@ -16,6 +16,8 @@ import numpy as np
 
 from bias import __version__
 from bias.bench.running import Cold, Timed, record_of
+from bias.encoder import open_tokenizer
+from bias.modelfolder import TOKENIZER, ModelFolder
 from bias.training.evaluation.presenting import Table
 
 if TYPE_CHECKING:
@@ -192,11 +194,8 @@ def _version(name: str) -> str | None:
         return None
 
 
-def tokens_a_text(model: Any, texts: Sequence[str]) -> float:
+def tokens_a_text(model: ModelFolder, texts: Sequence[str]) -> float:
     """The mean number of tokens, those at the ends with them."""
-    from bias.encoder import open_tokenizer
-    from bias.modelfolder import TOKENIZER
-
     tokenizer = open_tokenizer(model.path / TOKENIZER, model.max_tokens)
     return mean(len(encoding.ids) for encoding in tokenizer.encode_batch(list(texts)))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Any
 from safetensors import SafetensorError
 
 from bias.errors import DataError, OutputError, UsageError
-from bias.output import atomic_write
+from bias.files import try_lock
+from bias.output import TEMPORARY, atomic_write
 
 PLAN = "plan.json"
 LOCK = "lock"
@@ -49,7 +49,7 @@ def opened(folder: Path, plan: Mapping[str, Any], resume: bool) -> Iterator[None
         if resume:
             raise UsageError(f"there is no unfinished run in {folder}: start one without --resume")
         make_folder(folder)
-        if any(other.name != LOCK and not other.name.startswith(".bias-") for other in folder.iterdir()):
+        if any(other.name != LOCK and not other.name.startswith(TEMPORARY) for other in folder.iterdir()):
             raise OutputError(f"{folder} holds something else than a run: choose another folder")
     with _alone(folder):
         if not path.is_file():
@@ -73,23 +73,13 @@ def _compare(folder: Path, plan: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """A lock that goes with the process, however it ends; none on systems and drives that have no such locks."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
     try:
         file = (folder / LOCK).open("w")
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {(error.strerror or str(error)).lower()}") from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(f"another run is at work in {folder}: let it end, or choose another folder") from error
-        except OSError:
-            pass  # a network drive without locks
+        if not try_lock(file):
+            raise UsageError(f"another run is at work in {folder}: let it end, or choose another folder")
         yield
 
 

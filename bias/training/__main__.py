@@ -26,10 +26,20 @@ from bias.training.model import BiasModel
 from bias.training.recipe import Recipe, read_recipe
 from bias.training.shipped import figures as measures
 from bias.training.shipped import floors as gate
-from bias.training.shipped.folds import apart_by_outlet, cross_validate, read_out_of_fold, train_shared
+from bias.training.shipped.folds import (
+    FOLDS,
+    TAUGHT,
+    apart_by_outlet,
+    apart_from_babe,
+    cross_validate,
+    read_out_of_fold,
+    split,
+    train_shared,
+)
 from bias.training.shipped.pagefigures import page_figures, score_each
-from bias.training.shipped.wayfigures import Material, compare, measure, outlets_held, sample_pages
-from bias.training.shipped.ways import FOLDS, read_ways, split, train_way
+from bias.training.shipped.teaching import read_pool, seeded, taught_of_fold, teach_pool, train_teacher
+from bias.training.shipped.wayfigures import Material, compare, measure, sample_pages
+from bias.training.shipped.ways import read_ways, train_way
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -39,6 +49,7 @@ Work = Annotated[Path, typer.Option("--work", help="Folder for checkpoints and p
 Model = Annotated[Path, typer.Option("--model", help="Model folder.")]
 
 DEFAULT_RECIPE = Path("models/default/recipe.toml")
+DEFAULT_TEACHER = Path("models/default/teacher.toml")
 DEFAULT_MODEL = Path("models/default")
 DEFAULT_WORK = Path("runs")
 REFERENCE = "US outlets, 2012 to 2020 (Baly et al. 2020)"
@@ -46,7 +57,7 @@ REFERENCE = "US outlets, 2012 to 2020 (Baly et al. 2020)"
 
 def _load(recipe: Recipe, data: Path) -> dict[str, list[Example]]:
     names = {name for stage in recipe.stages for name in stage.data}
-    return {name: read_source(name, data) for name in SOURCES if name in names}
+    return {name: read_source(name, data) for name in SOURCES if name in names and name != TAUGHT}
 
 
 def _trained(work: Path, recipe: Recipe, stage: int) -> Path:
@@ -62,11 +73,13 @@ def folds(
     work: Work = DEFAULT_WORK,
     base: Annotated[str | None, typer.Option(help="Encoder folder; as the recipe has it if not given.")] = None,
     jobs: Annotated[int, typer.Option(help="Folds trained at once.")] = 2,
+    only: Annotated[list[int] | None, typer.Option(help="Numbers of the folds, from 0; all if not given.")] = None,
 ) -> None:
     """Train and predict fold by fold.
 
-    The stages before the first that learns from BABE are shared. By article they are those that `bias train --work`
-    left in the work folder; by outlet they are trained anew, without the outlets of BABE.
+    The stages before the first that learns from BABE or from its pupils are shared: by article those that `bias train
+    --work` left in the work folder, by outlet trained anew, without the outlets of BABE. What a fold's teachers say
+    must be there: `teach --by`.
     """
     key: By = "outlet" if by == "outlet" else "article"
     plan = read_recipe(recipe)
@@ -75,8 +88,46 @@ def folds(
         plan, shared = apart_by_outlet(plan), work / "folds" / "shared-by-outlet"
     loaded = _load(plan, data)
     trained = train_shared(plan, loaded, base or plan.base, shared)
-    path = cross_validate(plan, loaded, trained, key, work / "folds", jobs)
+    path = cross_validate(plan, loaded, trained, key, work / "folds", jobs, only or ())
     typer.echo(f"wrote {path}")
+
+
+@app.command()
+def teach(
+    data: Data,
+    by: Annotated[str | None, typer.Option(help="Teach the folds by article or outlet; all data if not given.")] = None,
+    recipe: RecipeFile = DEFAULT_TEACHER,
+    work: Work = DEFAULT_WORK,
+    base: Annotated[str | None, typer.Option(help="Encoder folder; as the recipe has it if not given.")] = None,
+    teachers: Annotated[int, typer.Option(help="Teachers to ask, by seeds from the recipe's on.", min=1)] = 1,
+    only: Annotated[list[int] | None, typer.Option(help="Numbers of the folds, from 0; all if not given.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", help="File; taught.parquet in the work folder if not given.")
+    ] = None,
+) -> None:
+    """Train teachers, ask them about sentences that nobody has labelled, and write the data set `taught`.
+
+    It is read from the data folder as `taught.parquet`. The teachers of a fold learn nothing of its part, and what they
+    say is written where `folds` looks for it.
+    """
+    plan = read_recipe(recipe)
+    texts = read_pool(data)
+    shared = work / "teachers"
+    if by is None:
+        ends = [
+            train_teacher(each, _load(plan, data), base or plan.base, shared, shared) for each in seeded(plan, teachers)
+        ]
+        typer.echo(f"wrote {teach_pool(ends, texts, output or work / SOURCES[TAUGHT].file)}")
+        return
+    key: By = "outlet" if by == "outlet" else "article"
+    if key == "outlet":
+        plan, shared = apart_by_outlet(plan), work / "teachers-by-outlet"
+    for number, (train, _) in enumerate(split(apart_from_babe(plan, _load(plan, data)), key, plan.seed)):
+        path = taught_of_fold(work / "folds", key, number)
+        if (not only or number in only) and not path.is_file():
+            own = path.parent / "teachers"
+            ends = [train_teacher(each, train, base or plan.base, shared, own) for each in seeded(plan, teachers)]
+            typer.echo(f"wrote {teach_pool(ends, texts, path)}")
 
 
 @app.command(name="calibrate")
@@ -226,29 +277,31 @@ def ways(
         typer.Option("--ways", help="What each way changes; ways.toml beside the recipe if not given."),
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Ways to train now; all if not given.")] = None,
-    folds: Annotated[int, typer.Option(help="Folds (and seeds) to train, of three.", min=1, max=FOLDS)] = 1,
+    folds: Annotated[int, typer.Option(help="Folds (and seeds) to train, of five.", min=1, max=FOLDS["article"])] = 1,
     work: Work = DEFAULT_WORK,
 ) -> None:
     """Train each way fold by fold, measure it, and compare all that have been measured with the first.
 
-    What has been measured is kept in the work folder and not done again.
+    What has been measured is kept in the work folder and not done again. What the folds' teachers say must be there:
+    `teach --by article`.
     """
     plan = read_recipe(recipe)
     every = read_ways(path or recipe.with_name("ways.toml"), plan)
-    loaded = {name: read_source(name, data) for name in dict.fromkeys(n for way in every for n in way.recipe.data)}
-    pages = clean(read_pages(data / "news_articles.parquet"))
-    articles = read_basil(data / "basil_dev.jsonl")
+    names = dict.fromkeys((*(n for way in every for n in way.recipe.data), "babe"))
+    loaded = apart_from_babe(plan, {name: read_source(name, data) for name in names if name != TAUGHT})
+    material = Material(
+        read_basil(data / "basil_dev.jsonl"), sample_pages(clean(read_pages(data / SOURCES["pages"].file)))
+    )
     folder = work / "ways"
-    for way, fold in ((way, fold) for way in every for fold in range(folds) if not only or way.name in only):
-        measured = folder / way.name / str(fold) / "measured.json"
-        if not measured.is_file():
-            held_outlets = outlets_held(pages, fold)
-            known = [example for example in loaded.get("pages", ()) if example.outlet not in held_outlets]
-            typer.echo(f"{way.name}, fold {fold}: training", err=True)
-            model = train_way(way, fold, {**loaded, "pages": known}, base or plan.base, folder)
-            material = Material(articles, sample_pages([page for page in pages if page.outlet in held_outlets]))
-            _, held = split(loaded["babe"], fold, plan.seed)
-            measured.write_text(json.dumps(measure(Detector(model), held, material)), "utf-8")
+    for fold, (train, held) in list(enumerate(split(loaded, "article", plan.seed)))[:folds]:
+        taught = taught_of_fold(work / "folds", "article", fold)
+        known = {**train, TAUGHT: SOURCES[TAUGHT].read(taught)} if TAUGHT in names else train
+        for way in (way for way in every if not only or way.name in only):
+            measured = folder / way.name / str(fold) / "measured.json"
+            if not measured.is_file():
+                typer.echo(f"{way.name}, fold {fold}: training", err=True)
+                model = train_way(way, fold, known, base or plan.base, folder)
+                measured.write_text(json.dumps(measure(Detector(model), held, material)), "utf-8")
     found = {
         way.name: [json.loads(file.read_text("utf-8")) for file in sorted((folder / way.name).glob("*/measured.json"))]
         for way in every

@@ -335,17 +335,17 @@ def run_stages(
                 cpu=cpu,
             )
             model = trained if recipe.adapters is None else merge_adapters(trained)
-            _keep(done, model, tokenizer, curve)
+            keep(done, model, tokenizer, curve)
+            shutil.rmtree(folder / f"checkpoints-{number}", ignore_errors=True)
         curves.append(json.loads((done / "curve.json").read_text("utf-8")))
     return model, curves
 
 
-def _keep(folder: Path, model: BiasModel, tokenizer: Tokenizer, curve: Curve) -> None:
-    """Write a finished stage, whole or not at all, and let its checkpoints go."""
+def keep(folder: Path, model: BiasModel, tokenizer: Tokenizer, curve: Curve) -> None:
+    """Write a finished stage, whole or not at all."""
     scratch = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(scratch, ignore_errors=True)
     model.save_pretrained(scratch)
     tokenizer.save(str(scratch / "tokenizer.json"))
     (scratch / "curve.json").write_text(json.dumps(curve, indent=1), "utf-8")
     scratch.rename(folder)
-    shutil.rmtree(folder.with_name(folder.name.replace("stage", "checkpoints")), ignore_errors=True)

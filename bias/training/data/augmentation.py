@@ -17,6 +17,9 @@ from typing import Any
 
 from bias.training.data.examples import Example
 
+NEUTRAL = 0.1
+"""Soft labels up to which a sentence counts as neutral, and free of opinion and techniques."""
+
 _DETERMINERS = r"(?:[Tt]he|[Aa]n?|[Hh]is|[Hh]er|[Tt]heir|[Ii]ts|[Tt]his|[Tt]hat|[Tt]hese|[Tt]hose|[Oo]ur|\w+['’]s)"
 _VOWEL = re.compile(r"(?!eu|one\b|uni(?!n|m)|us[aeiu]|ut[ei])[aeiou]|hono|hour|heir", re.IGNORECASE)
 
@@ -48,7 +51,8 @@ def with_insertions(examples: Sequence[Example], share: float, seed: int) -> lis
 
 def inserted(example: Example, generator: random.Random) -> tuple[Example, ...]:
     """A neutral example with a loaded word put in, and with an ordinary one; nothing where no place is fit."""
-    if example.label is None or example.label > 0 or example.techniques or example.opinion:
+    said = (example.label, example.opinion or 0.0, *(value for _, value in example.techniques))
+    if any(value is None or value > NEUTRAL for value in said):
         return ()
     places = [(place, match) for place in _places() for match in _matches(place, example.text)]
     if not places:
@@ -71,6 +75,7 @@ def _put(example: Example, match: re.Match[str], word: str, *, loaded: bool) -> 
         spans=((len(before), len(before) + len(word)),) if loaded else (),
         marks=None,
         opinion=None,
+        techniques=(),
         votes=None,
     )
 

@@ -118,6 +118,28 @@ def clean(pages: Iterable[Page]) -> list[Page]:
     return kept
 
 
+def learned_pages(pages: Iterable[Page]) -> tuple[list[Page], list[Page]]:
+    """The pages that are learned from: of outlets with both sections, as many of each; and of the other outlets.
+
+    They are drawn with a fixed seed. The rest, at least half of every outlet's, is left to rank scores among and to
+    measure on.
+    """
+    generator = random.Random(0)
+    outlets: dict[str, list[Page]] = defaultdict(list)
+    for page in pages:
+        outlets[page.outlet].append(page)
+    both: list[Page] = []
+    others: list[Page] = []
+    for outlet, found in sorted(outlets.items()):
+        parts = [[page for page in found if page.section == section] for section in SECTIONS]
+        count = min(map(len, parts))
+        if outlet and count >= FEWEST_OF_EACH:
+            both += [page for part in parts for page in generator.sample(part, round(LEARNED * count))]
+        else:
+            others += generator.sample(found, int(LEARNED * len(found)))
+    return both, others
+
+
 def page_examples(rows: Iterable[Mapping[str, Any]]) -> Iterator[Example]:
     """Sentences in the outlets' own voice, their opinion label the section of their page; no other label is known.
 
@@ -125,16 +147,9 @@ def page_examples(rows: Iterable[Mapping[str, Any]]) -> Iterator[Example]:
     sentences are drawn from every page, with a fixed seed.
     """
     generator = random.Random(0)
-    outlets: dict[str, list[Page]] = defaultdict(list)
-    for page in clean(_row_page(Path("rows"), number, dict(row)) for number, row in enumerate(rows, 1)):
-        outlets[page.outlet].append(page)
-    for outlet in sorted(outlets):
-        parts = [[page for page in outlets[outlet] if page.section == section] for section in SECTIONS]
-        count = min(map(len, parts))
-        if outlet and count >= FEWEST_OF_EACH:
-            taken = [generator.sample(part, round(LEARNED * count)) for part in parts]
-            for page in (page for part in taken for page in part):
-                yield from _examples(page, generator)
+    pages = clean(_row_page(Path("rows"), number, dict(row)) for number, row in enumerate(rows, 1))
+    for page in learned_pages(pages)[0]:
+        yield from _examples(page, generator)
 
 
 def _examples(page: Page, generator: random.Random) -> Iterator[Example]:

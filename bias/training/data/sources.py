@@ -175,6 +175,19 @@ def read_semeval(path: Path) -> list[Example]:
     return list(_semeval(_rows(path)))
 
 
+def _taught(rows: Iterable[Mapping[str, Any]]) -> Iterator[Example]:
+    for row in rows:
+        yield Example(
+            text=row["text"],
+            source="taught",
+            label=row["label"],
+            outlet_label=row["outlet_label"],
+            opinion=row["opinion"],
+            techniques=tuple((name, row[name]) for name in TECHNIQUE_COLUMNS),
+            marks=tuple((mark["start"], mark["end"], mark["share"]) for mark in row["marks"]),
+        )
+
+
 def _labelled(name: str) -> Read:
     """Sets of a text and a label each."""
 
@@ -243,6 +256,7 @@ SOURCES: dict[str, Source] = {
     "cw-hard": Source("cw_hard.parquet", _labelled("cw-hard"), "CW-Hard (Hube and Fetahu 2019)", "CC BY-SA"),
     "pages": Source("news_articles.parquet", page_examples, "`ramybaly/Article-Bias-Prediction` on GitHub", "research"),
     "basil": Source("basil_dev.jsonl", _basil, "`launchnlp/BASIL` on the Hugging Face hub", "research"),
+    "taught": Source("taught.parquet", _taught, "`python -m bias.training teach`, which makes it", "as its sentences"),
     "own": Source("", lambda _: iter(read_own()), "bias/training/sentences in this project", "Apache-2.0"),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,12 +25,16 @@ from bias.lexicon import default_lexicon
 from bias.scoring import find_terms
 from bias.training.bases import open_base
 from bias.training.data.examples import Example, article_groups, as_sentence
+from bias.training.data.sources import SOURCES
 from bias.training.data.splits import By
 from bias.training.folder import write_folder
 from bias.training.model import BiasModel
 from bias.training.recipe import Recipe
-from bias.training.trainer import choose, run_stages
+from bias.training.trainer import apart, choose, keep, run_stages
 from bias.types import Prediction
+
+TAUGHT = "taught"
+"""The set of what teachers say: each fold has its own."""
 
 FOLDS: Mapping[By, int] = {"article": 5, "outlet": 2}
 
@@ -66,8 +70,8 @@ class OutOfFold:
 
 
 def shared_stages(recipe: Recipe) -> int:
-    """How many stages come before the first that learns from BABE: they are the same for every fold."""
-    return next(number for number, stage in enumerate(recipe.stages) if "babe" in stage.data)
+    """How many stages come before the first that learns from BABE or from who did; every fold shares them."""
+    return next(number for number, stage in enumerate(recipe.stages) if {"babe", TAUGHT} & set(stage.data))
 
 
 def apart_by_outlet(recipe: Recipe) -> Recipe:
@@ -82,7 +86,10 @@ def train_shared(recipe: Recipe, data: Data, base: str, folder: Path) -> Path:
     if not trained.is_dir():
         set_seed(recipe.seed)
         opened = open_base(base, recipe.losses, recipe.dropout, recipe.max_tokens)
-        run_stages(replace(recipe, stages=recipe.stages[:count]), opened.model, opened.tokenizer, data, folder)
+        if count:
+            run_stages(replace(recipe, stages=recipe.stages[:count]), opened.model, opened.tokenizer, data, folder)
+        else:
+            keep(trained, opened.model, opened.tokenizer, [])
     return trained
 
 
@@ -96,18 +103,36 @@ def split(data: Data, by: By, seed: int) -> Iterator[tuple[Data, Sequence[Exampl
         yield {**data, "babe": [babe[i] for i in train]}, [babe[i] for i in held]
 
 
-def cross_validate(recipe: Recipe, data: Data, shared: Path, by: By, folder: Path, jobs: int = 1) -> Path:
-    """Train on every fold from the shared stages, predict what was held out with the int8 engine.
+def apart_from_babe(recipe: Recipe, data: Data) -> Data:
+    """The data without what the recipe keeps apart from any of BABE: a fold's training part is not all of it."""
+    kept = {name: stage.apart_by for stage in recipe.stages if stage.apart_from == "babe" for name in stage.data}
+    parted = {name: apart(data[name], data["babe"], by) for name, by in kept.items() if name in data and name != "babe"}
+    return {**data, **parted}
+
+
+def cross_validate(
+    recipe: Recipe,
+    data: Data,
+    shared: Path,
+    by: By,
+    folder: Path,
+    jobs: int = 1,
+    only: Collection[int] = (),
+) -> Path:
+    """Train on every fold (or some of them) from the shared stages, predict what was held out with the int8 engine.
 
     `shared` is the model after the stages that every fold shares, which must have been trained apart from BABE, its
     outlets too if the split is by outlet. Each fold's predictions are kept in `folder`, so an interrupted run goes on.
-    Returns the path of all predictions (JSONL of `OutOfFold`).
+    What a fold learns from teachers, they must have learned without the fold's own part: `taught.parquet` in the fold's
+    folder. Returns the path of all predictions (JSONL of `OutOfFold`).
     """
+    data = apart_from_babe(recipe, data)
     stages = recipe.stages[: shared_stages(recipe)]
     before = [example for stage in stages for example in choose(stage, data, recipe.seed)]
     tasks = [
         (recipe, before, train, held, shared, folder / f"{by}-{number}", number)
         for number, (train, held) in enumerate(split(data, by, recipe.seed))
+        if not only or number in only
     ]
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         parts = list(
@@ -132,6 +157,8 @@ def _run_fold(
     path = folder / "predictions.jsonl"
     if path.is_file():
         return path
+    if TAUGHT in recipe.data:
+        train = {**train, TAUGHT: SOURCES[TAUGHT].read(folder / SOURCES[TAUGHT].file)}
     first = shared_stages(recipe)
     tokenizer = Tokenizer.from_file(str(shared / "tokenizer.json"))
     tokenizer.enable_truncation(recipe.max_tokens)

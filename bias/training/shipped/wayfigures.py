@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,11 +26,10 @@ from bias.training.calibration.newsmap import fit_news, news_probabilities, read
 from bias.training.checklist.capabilities import Insertion, Statement, own_checklist, read_checklist
 from bias.training.data.basil import AnnotatedArticle
 from bias.training.data.examples import Example, article_groups, as_sentence
-from bias.training.data.pages import SECTIONS, Page
+from bias.training.data.pages import SECTIONS, Page, learned_pages
 from bias.training.evaluation.measures import Array, Figure, calibration_error, f1_of_counts, word_counts
 from bias.training.evaluation.measures import precision_at_recall as precision_at
 from bias.training.evaluation.resampling import cluster_draws
-from bias.training.shipped.ways import FOLDS
 from bias.types import Prediction, Sentence
 
 SWAPS: Mapping[str, tuple[str, ...]] = {
@@ -58,24 +57,17 @@ class Material:
     pages: Sequence[Page]
 
 
-def outlets_held(pages: Sequence[Page], fold: int) -> tuple[str, ...]:
-    """The outlets whose pages a fold is measured on, and not trained on: those with enough pages of both sections."""
-    counts = Counter((page.outlet, page.section) for page in pages if page.outlet)
-    fit = [outlet for outlet in sorted({page.outlet for page in pages}) if _fewer(counts, outlet) >= PAGES]
-    return tuple(fit[fold::FOLDS])
-
-
-def _fewer(counts: Mapping[tuple[str, str], int], outlet: str) -> int:
-    return min(counts.get((outlet, section), 0) for section in SECTIONS)
-
-
 def sample_pages(pages: Sequence[Page], seed: int = 0) -> list[Page]:
-    """`PAGES` pages of each section of every outlet, which has as many."""
-    cells: dict[tuple[str, str], list[Page]] = defaultdict(list)
+    """`PAGES` pages of each section of every outlet that has as many of both, none of them learned from."""
+    both, others = learned_pages(pages)
+    learned = {id(page) for page in (*both, *others)}
+    cells: dict[str, dict[str, list[Page]]] = defaultdict(lambda: {section: [] for section in SECTIONS})
     for page in pages:
-        cells[page.outlet, page.section].append(page)
+        if page.outlet and id(page) not in learned:
+            cells[page.outlet][page.section].append(page)
     generator = random.Random(seed)
-    return [page for _, found in sorted(cells.items()) for page in generator.sample(found, PAGES)]
+    fit = [parts for _, parts in sorted(cells.items()) if min(map(len, parts.values())) >= PAGES]
+    return [page for parts in fit for part in parts.values() for page in generator.sample(part, PAGES)]
 
 
 def measure(detector: Detector, held: Sequence[Example], material: Material) -> dict[str, Rows]:

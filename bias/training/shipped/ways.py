@@ -5,27 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sklearn.model_selection import StratifiedGroupKFold
 from tokenizers import Tokenizer
 from transformers import set_seed
 
 from bias.errors import DataError
 from bias.training.bases import open_base
-from bias.training.data.examples import Example, article_groups
 from bias.training.folder import write_folder
 from bias.training.model import BiasModel
 from bias.training.quiet import quiet
 from bias.training.recipe import Recipe, recipe_of
 from bias.training.shipped.folds import Data, shared_stages
 from bias.training.trainer import Watch, run_stages
-
-FOLDS = 3
-"""Parts of BABE, by article: a way is trained on two of them and measured on the third."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +60,8 @@ def _way(values: Mapping[str, Any], recipe: Recipe, path: Path) -> Way:
     return Way(values["name"], values["about"], recipe_of(plain, f"{path}: {values['name']}"))
 
 
-def split(babe: Sequence[Example], fold: int, seed: int) -> tuple[list[Example], list[Example]]:
-    """(trained on, measured on) of a fold, by article."""
-    labels = [example.label for example in babe]
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(babe, labels, article_groups(babe))
-    train, held = list(folds)[fold]
-    return [babe[i] for i in train], [babe[i] for i in held]
-
-
 def train_way(way: Way, fold: int, data: Data, base: str, folder: Path, watch: Watch | None = None) -> Path:
-    """The calibratable model of a way on a fold; its seed is the recipe's and the fold's number.
+    """The calibratable model of a way on a fold's data; its seed is the recipe's and the fold's number.
 
     Stages that several ways share, and that know nothing of BABE, are trained once for all of them. What is in the
     folder is not trained again. Returns the model folder.
@@ -82,15 +69,12 @@ def train_way(way: Way, fold: int, data: Data, base: str, folder: Path, watch: W
     model_folder = folder / way.name / str(fold) / "model"
     if model_folder.is_dir():
         return model_folder
-    data = {name: data[name] for name in way.recipe.data} | {"babe": data["babe"]}
+    data = {name: data[name] for name in dict.fromkeys((*way.recipe.data, "babe"))}
     first = shared_stages(way.recipe)
     model, tokenizer = _after_shared(way.recipe, first, data, base, folder / "shared")
-    train, _ = split(data["babe"], fold, way.recipe.seed)
     seeded = replace(way.recipe, seed=way.recipe.seed + fold)
     with quiet():
-        model, _ = run_stages(
-            seeded, model, tokenizer, {**data, "babe": train}, model_folder.parent, first=first, watch=watch
-        )
+        model, _ = run_stages(seeded, model, tokenizer, data, model_folder.parent, first=first, watch=watch)
         write_folder(model_folder, model, tokenizer, name=way.name, version="0", base=way.recipe.base)
     return model_folder
 

@@ -1,0 +1,61 @@
+"""The teachers of the shipped model, for all data or for one fold, and what they say of the pool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from bias.output import row_writer
+from bias.training.data.pages import clean, read_pages
+from bias.training.data.sources import SOURCES, read_source
+from bias.training.data.splits import By
+from bias.training.distillation import open_teachers, pool, taught_row, teach
+from bias.training.model import BiasModel
+from bias.training.quiet import quiet
+from bias.training.recipe import Recipe
+from bias.training.shipped.folds import TAUGHT, Data, shared_stages, train_shared
+from bias.training.trainer import run_stages
+from bias.training.workplace import make_folder
+
+
+def train_teacher(recipe: Recipe, data: Data, base: str, shared: Path, folder: Path) -> Path:
+    """A teacher by the recipe and its seed: where its last stage is.
+
+    Stages that know nothing of BABE are trained once and kept in `shared`, the later ones in `folder`.
+    """
+    with quiet():
+        trained = train_shared(recipe, data, base, shared / f"seed-{recipe.seed}")
+        tokenizer = Tokenizer.from_file(str(trained / "tokenizer.json"))
+        tokenizer.enable_truncation(recipe.max_tokens)
+        own = folder / f"seed-{recipe.seed}"
+        model = BiasModel.from_pretrained(trained)
+        run_stages(recipe, model, tokenizer, data, own, first=shared_stages(recipe))
+    return own / f"stage-{len(recipe.stages)}"
+
+
+def teach_pool(teachers: Sequence[Path], texts: Sequence[str], path: Path) -> Path:
+    """Ask the teachers about every text, and write the file that the data set `taught` is read from."""
+    make_folder(path.parent)
+    with row_writer(path) as writer:
+        for example in teach(texts, open_teachers(teachers)):
+            writer.write(taught_row(example))
+    return path
+
+
+def taught_of_fold(folder: Path, by: By, number: int) -> Path:
+    """Where what the teachers of a fold say is looked for, in the folder of the folds."""
+    return folder / f"{by}-{number}" / SOURCES[TAUGHT].file
+
+
+def read_pool(data: Path) -> list[str]:
+    """What teachers are asked about: half of the pages of every outlet, and the sentences of Anno-Lexical."""
+    pages = clean(read_pages(data / SOURCES["pages"].file))
+    return pool(pages, read_source("anno-lexical", data), read_source("babe", data))
+
+
+def seeded(recipe: Recipe, count: int) -> list[Recipe]:
+    """The recipe with its seed and those after it."""
+    return [replace(recipe, seed=recipe.seed + number) for number in range(count)]

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import pytest
 from encoders import ENCODERS, write_encoder
 
 from bias.training.bases import open_base
 from bias.training.export import check_parity, export_fp32, quantise
+
+UNLIKE = {"deberta-v2", "modernbert", "mpnet"}
+"""Encoders whose attention is of another kind: relative distances, rotated positions and windows."""
 
 TEXTS = ["the reckless vote", "a tax on the vote said the minister in the regime", "Regime!"]
 
@@ -18,5 +22,11 @@ def test_any_encoder_is_exported_and_computes_the_same(kind: str, tmp_path: Path
     export_fp32(base.model, tmp_path / "model.onnx")
     assert base.model.encoder.config._attn_implementation == before
     assert check_parity(base.model, tmp_path / "model.onnx", base.tokenizer, TEXTS) < 1e-5
+    assert operators(tmp_path / "model.onnx").isdisjoint({"Softmax"} if kind not in UNLIKE else {"Attention"})
     quantise(tmp_path / "model.onnx", tmp_path / "small.onnx", "int8")
+    assert ("QAttention" in operators(tmp_path / "small.onnx")) == (kind not in UNLIKE)
     assert (tmp_path / "small.onnx").stat().st_size < (tmp_path / "model.onnx").stat().st_size
+
+
+def operators(path: Path) -> set[str]:
+    return {node.op_type for node in onnx.load(path).graph.node}

@@ -119,7 +119,10 @@ def other_input(model: onnx.ModelProto) -> None:
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (lambda m: setattr(m.graph.node[0], "domain", "evil.ops"), "of evil.ops, and only those of ONNX itself"),
+        (
+            lambda m: setattr(m.graph.node[0], "domain", "evil.ops"),
+            "of evil.ops, and only those of ONNX and its attention",
+        ),
         (lambda m: setattr(m.graph.node[0], "domain", "com.microsoft"), "of com.microsoft, and only those"),
         (outside, "lies in another file (../../../etc/passwd), which is never read"),
         (outside_by_entry_alone, "lies in another file (/dev/zero), which is never read"),
@@ -488,7 +491,7 @@ def test_what_stands_beside_a_model_cannot_fail_it_otherwise(
 def test_verify_says_what_it_checked(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", str(tiny_folder), "--verify", "--output-format", "json"]) == 0
     checked = json.loads(capsys.readouterr().out)["checked"]
-    assert "standard operators" in checked[WEIGHTS]
+    assert "known operators" in checked[WEIGHTS]
     assert "no patterns" in checked[TOKENIZER]
     assert "tensors that fill the file" in checked[TRAINABLE]
     assert checked["config.json"].endswith("asks for no code of its own")

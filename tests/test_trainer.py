@@ -98,6 +98,32 @@ def test_a_stage_learns_and_is_not_run_again(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("checkpoints-*"))
 
 
+def test_a_soup_is_the_mean_of_trainings_by_several_seeds(tmp_path: Path) -> None:
+    moments: list[Moment] = []
+    recipe = replace(RECIPE, stages=(replace(STAGE, epochs=2, soup=2),))
+    soup, (curve,) = run_stages(
+        recipe, tiny_model(), tiny_tokenizer(), {"t": EXAMPLES}, tmp_path / "soup", watch=moments.append
+    )
+    alone = [
+        run_stages(
+            replace(recipe, seed=recipe.seed + nth, stages=(replace(STAGE, epochs=2),)),
+            tiny_model(),
+            tiny_tokenizer(),
+            {"t": EXAMPLES},
+            tmp_path / f"alone-{nth}",
+        )[0].state_dict()
+        for nth in range(2)
+    ]
+    assert not same(*alone)
+    mean = {name: (value + alone[1][name]) / 2 for name, value in alone[0].items()}
+    assert same(mean, soup.state_dict())
+    steps = 2 * (len(EXAMPLES) // 8)
+    assert [m.step for m in moments if not m.figures] == list(range(1, 2 * steps + 1))
+    assert {m.steps for m in moments} == {2 * steps}
+    assert curve[-1]["step"] == steps
+    assert not list((tmp_path / "soup").glob("checkpoints-*"))
+
+
 def test_the_best_weights_on_development_count_and_training_stops(tmp_path: Path) -> None:
     recipe = replace(RECIPE, stages=(replace(STAGE, epochs=40),), patience=2)
     moments: list[Moment] = []

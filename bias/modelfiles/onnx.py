@@ -1,7 +1,7 @@
 """An ONNX file looked through before ONNX Runtime opens it, by the fields of onnx.proto3 (ONNX 1.17).
 
-It must be one flat graph of standard operators, with all weights in it, each as large as its shape says, from the
-token ids to the heads that `bias.encoder` reads.
+It must be one flat graph of operators that are known here, with all weights in it, each as large as its shape says,
+from the token ids to the heads that `bias.encoder` reads.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ OUTPUTS: Mapping[str, int] = {"sentence": 1, "token": 2, "opinion": 1, "techniqu
 """The heads, and the number of their dimensions."""
 
 _DOMAINS = frozenset({"", "ai.onnx"})
-"""What `bias export` writes; other operators would be another program's, or a library's that is loaded for them."""
+_FUSED = frozenset({("com.microsoft", "Attention"), ("com.microsoft", "QAttention")})
+"""What `bias export` writes: ONNX's own operators and attention as ONNX Runtime has it. Others would be another
+program's, or a library's that is loaded for them."""
 
 _FLOAT, _INT64 = 1, 7
 _BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 16: 16}
@@ -88,14 +90,15 @@ def _check_model(data: memoryview) -> str:
             raise ValueError(f"its output {name} has not {OUTPUTS[name]} dimensions of numbers")
         if name == "technique" and last not in (len(CATEGORIES), None):
             raise ValueError(f"its output technique has {last} columns, not {len(CATEGORIES)}")
-    return f"{len(graph[1]):,} standard operators, {len(names):,} tensors inside the file, input and outputs"
+    return f"{len(graph[1]):,} known operators, {len(names):,} tensors inside the file, input and outputs"
 
 
 def _check_node(node: Fields) -> None:
-    domain = next((_text(value) for value in node[7] if _text(value) not in _DOMAINS), None)
     kind = _text(node[4][-1]) if node[4] else "nothing"
+    domains = (_text(value) for value in node[7])
+    domain = next((name for name in domains if name not in _DOMAINS and (name, kind) not in _FUSED), None)
     if domain is not None:
-        raise ValueError(f"it uses the operator {kind} of {domain}, and only those of ONNX itself are run")
+        raise ValueError(f"it uses the operator {kind} of {domain}, and only those of ONNX and its attention are run")
     for value in node[5]:
         attribute = _fields(_message(value))
         if attribute[6] or attribute[11]:

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from bias.encoder import Encoder, open_session
 from bias.errors import DataError, ModelError
 from bias.training.evaluation.measures import MEASURES, Array
+from bias.training.fusion import fuse_attention
 from bias.training.model import BiasModel
 
 Precision = Literal["fp32", "int8", "int8-static"]
@@ -54,7 +55,7 @@ class _OneSentence(nn.Module):
         self.model = model
 
     def forward(self, input_ids: Tensor) -> tuple[Tensor, ...]:
-        output = self.model(input_ids, torch.ones_like(input_ids))
+        output = self.model(input_ids)
         return tuple(output[name] for name in OUTPUTS)
 
 
@@ -67,7 +68,8 @@ def export_fp32(model: BiasModel, path: Path) -> None:
         ModelError: torch's exporter cannot write an encoder of that kind; longformer and xlnet are such.
     """
     model = model.eval().cpu()
-    tokens = torch.export.Dim("tokens", min=2, max=min(MAX_TOKENS, model.max_positions))
+    longest = min(MAX_TOKENS, model.max_positions)
+    tokens = torch.export.Dim("tokens", min=2, max=longest)
     with _eager(model), _quiet(), torch.no_grad():
         try:
             program = torch.onnx.export(
@@ -84,7 +86,9 @@ def export_fp32(model: BiasModel, path: Path) -> None:
             kind = model.config.base.get("model_type")
             raise ModelError(f"encoders of the kind {kind} cannot be written as ONNX: choose another base") from error
     assert program is not None  # only the older exporter returns None
-    onnx.save(_without_traces(program.model_proto), path)
+    proto = _without_traces(program.model_proto)
+    fuse_attention(proto, longest)
+    onnx.save(proto, path)
 
 
 def rehearse_export(model: BiasModel) -> None:

@@ -122,14 +122,14 @@ class BiasModel(PreTrainedModel):
     def forward(
         self,
         input_ids: Tensor,
-        attention_mask: Tensor,
+        attention_mask: Tensor | None = None,
         sentence_target: Tensor | None = None,
         token_target: Tensor | None = None,
         opinion_target: Tensor | None = None,
         technique_target: Tensor | None = None,
         weight: Tensor | None = None,
     ) -> BiasOutput:
-        """All heads in one pass.
+        """All heads in one pass. Without a mask, no row is padded.
 
         Shape:
             input_ids, attention_mask, token_target: (batch, tokens)
@@ -137,8 +137,7 @@ class BiasModel(PreTrainedModel):
             technique_target: (batch, 6)
         """
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
-        pooled = self.dropout((hidden * mask).sum(1) / mask.sum(1).clamp(min=1.0))
+        pooled = self.dropout(_mean(hidden, attention_mask))
         output = BiasOutput(
             sentence=self.sentence(pooled).squeeze(-1),
             token=self.token(self.dropout(hidden)).squeeze(-1),
@@ -159,6 +158,14 @@ class BiasModel(PreTrainedModel):
             ]
             output["loss"] = torch.stack(losses).sum()
         return output
+
+
+def _mean(hidden: Tensor, mask: Tensor | None) -> Tensor:
+    """Of the tokens that are no padding. Shape: (batch, tokens, width) -> (batch, width)."""
+    if mask is None:
+        return hidden.mean(1)
+    kept = mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * kept).sum(1) / kept.sum(1).clamp(min=1.0)
 
 
 def _without_pooler(config: PreTrainedConfig) -> dict[str, bool]:

@@ -29,7 +29,9 @@ class Stage:
     2021; true is all of it). `soft_words` learns the words from the share of annotators that marked each. `auxiliary`
     data sets, whose label is something akin to opinion, teach the opinion head alone. `insertions` is the share of the
     stage's sentences that are learned from once more with a word put in
-    (`bias.training.data.augmentation`). `class_weights` weighs the two labels as if each were half of the stage.
+    (`bias.training.data.augmentation`). `class_weights` weighs the two labels as if each were half of the stage. With a
+    `soup` of several, the stage is trained that many times, by the recipe's seed and those after it, and ends with the
+    mean of their weights (Wortsman et al. 2022): part of what an ensemble gains, at the price of one model in use.
     """
 
     data: tuple[str, ...]
@@ -48,6 +50,7 @@ class Stage:
     auxiliary: tuple[str, ...] = ()
     insertions: float = 0.0
     class_weights: bool = False
+    soup: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +290,7 @@ _OF_STAGE: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     ),
     "insertions": _NOT_BELOW_0,
     "class_weights": _BOOL,
+    "soup": _COUNT,
 }
 _OF_PARTS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "development": _SHARE,

@@ -1,7 +1,5 @@
 """`python -m bias`: the command."""
 
-import sys
+from bias.cli import run
 
-from bias.cli import main
-
-sys.exit(main())
+run()

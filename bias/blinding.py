@@ -8,7 +8,6 @@ holds by construction, for the names of `blinding.toml`. Offsets are those of th
 from __future__ import annotations
 
 import re
-import tomllib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,8 @@ from functools import cache, cached_property
 from importlib import resources
 from itertools import accumulate, tee
 from typing import Any
+
+import tomli
 
 from bias.encoder import Encoded, Encoder
 from bias.words import WORD
@@ -175,7 +176,7 @@ def _restored(text: str, blinded: Blinded, words: Sequence[tuple[int, int, float
 
 @cache
 def _table() -> dict[str, Any]:
-    return tomllib.loads((resources.files("bias") / "blinding.toml").read_text("utf-8"))
+    return tomli.loads((resources.files("bias") / "blinding.toml").read_text("utf-8"))
 
 
 @cache

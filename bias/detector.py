@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import tee
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from bias.blinding import BlindEncoder
 from bias.comments import touches, without_comments
 from bias.encoder import Encoded, Encoder, OnnxEncoder
+from bias.lexicon import default_lexicon
 from bias.modelfolder import TOKENIZER, WEIGHTS, ModelFolder, model_folder, open_model
 from bias.quotation import attribute
 from bias.reading import read_text
@@ -45,7 +47,7 @@ class Detector:
     ) -> None:
         self.model: ModelFolder = open_model(model_folder(model))
         folder = self.model.path
-        engine = encoder or OnnxEncoder(folder / WEIGHTS, folder / TOKENIZER, self.model.max_tokens, threads)
+        engine = encoder or _opened(folder, self.model.max_tokens, threads)
         self._encoder = BlindEncoder(engine) if self.model.blind else engine
 
     def predict(self, sentences: Iterable[Sentence]) -> Iterator[Prediction]:
@@ -91,6 +93,14 @@ class Detector:
             allow=allow,
             ignored=ignored,
         )
+
+
+def _opened(folder: Path, max_tokens: int, threads: int | None) -> OnnxEncoder:
+    """The engine, made while what else is needed for the first report is read: its session leaves Python free."""
+    with ThreadPoolExecutor(1) as pool:
+        engine = pool.submit(OnnxEncoder, folder / WEIGHTS, folder / TOKENIZER, max_tokens, threads)
+        default_lexicon()
+        return engine.result()
 
 
 def read_sentences(article: Article) -> tuple[tuple[Sentence, ...], int]:

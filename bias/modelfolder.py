@@ -6,6 +6,7 @@ import hashlib
 import math
 import stat
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -25,6 +26,9 @@ TRAINABLE = "model.safetensors"
 
 FORMAT = 1
 """Version of the layout of bias.json."""
+
+BLOCK = 2**24
+"""Bytes that are read at once for a digest: in small blocks a thread waits for the others at each of them."""
 
 MAX_TOKENS = 100_000
 """Of a window; the longest encoders read a tenth of it."""
@@ -91,8 +95,8 @@ def open_model(path: Path) -> ModelFolder:
             raise ModelError(f"{path / MANIFEST}: categories other than {', '.join(CATEGORIES)}")
         files = manifest["files"]
         check_file_list(files)
-        for name in (WEIGHTS, TOKENIZER):
-            verify_file(path / name, files[name])
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda name: verify_file(path / name, files[name]), (WEIGHTS, TOKENIZER)))
         return ModelFolder(
             path=path,
             info=ModelInfo(str(manifest["name"]), str(manifest["version"]), str(files[WEIGHTS]["sha256"])),
@@ -136,8 +140,11 @@ def verify_file(path: Path, described: Mapping[str, Any]) -> str:
 
 def digest(path: Path) -> str:
     """The sha256 of a file, in hexadecimal."""
+    found = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(BLOCK):
+            found.update(block)
+    return found.hexdigest()
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from typing import BinaryIO, Literal
 
 from bias.comments import Stretch, find_comments, stretches, warnings_of
 from bias.errors import ColumnError, EmptyTextError, InputError, MissingExtraError, UsageError
-from bias.extraction import extract
 from bias.files import (
     MAX_BYTES,
     ErrorsMode,
@@ -169,6 +168,8 @@ def read_bytes(data: bytes, source: str = "<bytes>", encoding: str = "utf-8", er
     ignored: tuple[Stretch, ...] = ()
     if suffix in _HTML_SUFFIXES:
         warnings += (EXTRACTED, *warnings_of(text, find_comments(text, markdown=False)))
+        from bias.extraction import extract
+
         title, text, ignored = extract(text)
     elif suffix in _MARKDOWN_SUFFIXES:
         comments = tuple(find_comments(text, markdown=True))

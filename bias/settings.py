@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import difflib
 import os
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
+
+import tomli
 
 from bias.calibration import PRIORS, parse_share
 from bias.errors import UsageError
@@ -151,8 +152,8 @@ def _in(folder: Path) -> _Table | None:
 def _read(path: Path, needed: bool = True) -> _Table | None:
     """A file of settings; None for a pyproject.toml without the table, unless it is needed."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = tomli.loads(path.read_text(encoding="utf-8"))
+    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -108,6 +108,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["score", "--threshold", "2", "x"], "--threshold"),
         (["score", "--threshold", "nan", "x"], "--threshold"),
         (["score", "--fail-above", "101", "x"], "--fail-above"),
+        (["score", "--fail-above", "nan", "x"], "--fail-above"),
+        (["bench", "--seconds", "nan"], "--seconds"),
         (["score", "--prior", "1", "x"], "--prior"),
         (["score", "--prior", "neutral", "x"], "--prior"),
         (["score", "--encoding", "utf-9", "x"], "utf-9"),

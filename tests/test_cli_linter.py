@@ -15,7 +15,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from bias.cli import app, main
+from bias.cli import main, make_app
 from bias.detector import Detector
 from bias.settings import KEYS
 
@@ -307,9 +307,11 @@ def test_the_hook_of_pre_commit_runs_the_command(run: Run, site: Path) -> None:
     program, command, *entry = hook["entry"].split()
     assert (program, command) == ("bias", "score")
     arguments = [*entry, *hook["args"]]
-    known = {name for option in get_command(app).commands["score"].params for name in option.opts}
+    known = {name for option in get_command(make_app()).commands["score"].params for name in option.opts}
     assert {argument.partition("=")[0] for argument in arguments if argument.startswith("-")} <= known
-    assert get_command(app).commands["score"].make_context("score", [*arguments, "a.md"]).params["paths"] == ["a.md"]
+    assert get_command(make_app()).commands["score"].make_context("score", [*arguments, "a.md"]).params["paths"] == [
+        "a.md"
+    ]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert hook["additional_dependencies"] == project["optional-dependencies"]["html"]
     result = run(*arguments, "news/vote.txt", "news/letter.md")

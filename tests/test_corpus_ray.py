@@ -20,7 +20,7 @@ from ray.cluster_utils import Cluster
 from test_corpus_run import Run, contents, run  # noqa: F401
 from typer.main import get_command
 
-from bias.cli import app, main
+from bias.cli import main, make_app
 from bias.cli.corpus import RAY_LOCAL
 from bias.corpus.folder import opened, run_of
 from bias.corpus.plan import Settings
@@ -168,6 +168,6 @@ def test_ray_on_this_machine(unbroken: dict[str, bytes], tiny_folder: Path) -> N
     ],
 )
 def test_the_address_may_be_left_out(words: list[str], address: str | None, inputs: list[str]) -> None:
-    command = get_command(app).commands["corpus"].commands["run"]
+    command = get_command(make_app()).commands["corpus"].commands["run"]
     context = command.make_context("run", [*words, "-o", "out"])
     assert (context.params["ray"], context.params["paths"]) == (address, inputs)

@@ -165,10 +165,10 @@ def test_commands_over_corpora_run(
 
 
 def test_commands_of_every_kind_are_shown() -> None:
-    from bias.cli import app
+    from bias.cli import make_app
 
     lines = [*bias_commands(README), *bias_commands(TRAINING), *bias_commands(CORPUS)]
-    commands = get_command(app).commands
+    commands = get_command(make_app()).commands
     assert {name_of(line) for line in lines} == set(commands)
     of_corpora = {shlex.split(line)[2] for line in lines if name_of(line) == "corpus"}
     assert of_corpora == set(commands["corpus"].commands)
@@ -217,9 +217,9 @@ def test_the_exit_statuses_are_those_of_the_command() -> None:
 
 @pytest.mark.parametrize("page", [README, TRAINING, REVIEW, CORPUS], ids=["README", "training", "review", "corpus"])
 def test_commands_parse(page: str) -> None:
-    from bias.cli import app
+    from bias.cli import make_app
 
-    for prefix, parsed in (("bias ", app), ("python -m bias.training ", None)):
+    for prefix, parsed in (("bias ", make_app()), ("python -m bias.training ", None)):
         commands = get_command(parsed or importlib.import_module("bias.training.__main__").app).commands
         for line in shell_lines(page):
             if line.startswith(prefix):

@@ -55,6 +55,22 @@ def test_results_are_lazy() -> None:
     assert len(taken) < 100
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_text_that_comes_again_is_not_read_again(
+    tiny_folder: Path, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"The vote on tax {i}." for i in range(9)]
+    encoder = open_encoder(tiny_folder, threads)
+    first = list(encoder.encode(texts))
+    monkeypatch.setattr(encoder, "_run", None)
+    assert list(encoder.encode(texts)) == first
+    forgetful = OnnxEncoder(tiny_folder / WEIGHTS, tiny_folder / TOKENIZER, 64, threads, remembered=0)
+    assert list(forgetful.encode(texts)) == first
+    monkeypatch.setattr(forgetful, "_run", None)
+    with pytest.raises(TypeError):
+        list(forgetful.encode(texts))
+
+
 def test_every_word_has_a_score_at_its_offsets(tiny_folder: Path) -> None:
     for text, result in zip(TEXTS, open_encoder(tiny_folder).encode(TEXTS), strict=True):
         assert [text[start:end] for start, end, _ in result.words] == WORD.findall(text)

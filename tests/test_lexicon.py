@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bias.errors import DataError
-from bias.lexicon import Entry, Lexicon, check_files, default_lexicon
+from bias.lexicon import Entry, Lexicon, default_lexicon
+from bias.lexicon.checking import check_files
 from bias.lexicon.entries import SHIPPED
 from bias.lexicon.inflection import Inflection, inflect
 from bias.lexicon.matching import NEAR

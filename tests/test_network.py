@@ -19,7 +19,7 @@ from browser import Server
 from test_review_store import VERDICT
 from typer.main import get_command
 
-from bias.cli import app
+from bias.cli import make_app
 from bias.review.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -111,7 +111,9 @@ def test_no_command_of_the_core_opens_a_socket(tiny_folder: Path, tmp_path: Path
     with Store(tmp_path / "labels.jsonl") as store:
         store.add([VERDICT, replace(VERDICT, start=VERDICT.start + 1)])
     commands = core(tiny_folder)
-    assert {words[0] for words in commands if not words[0].startswith("-")} | TRAINING == set(get_command(app).commands)
+    assert {words[0] for words in commands if not words[0].startswith("-")} | TRAINING == set(
+        get_command(make_app()).commands
+    )
     program = (
         "import json, sys; from bias.cli import main\n"
         "def done(words):\n"

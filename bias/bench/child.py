@@ -11,7 +11,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bias.encoder import Encoder
 
 Read = Callable[[Sequence[str]], list[float]]
 """Texts in, a number for each out."""
@@ -49,19 +52,27 @@ def _chunks(texts: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return cycle(parts)
 
 
-def _onnx(task: dict[str, Any]) -> Read:
-    from bias.blinding import BlindEncoder
+def _engine(path: Path, task: dict[str, Any]) -> Encoder:
+    """Without its memory: the same texts are read over and over here, and each time has to count."""
     from bias.encoder import OnnxEncoder
 
-    engine = OnnxEncoder(Path(task["path"]), Path(task["tokenizer"]), task["max_tokens"], task["threads"])
-    encoder = BlindEncoder(engine) if task["blind"] else engine
+    return OnnxEncoder(path, Path(task["tokenizer"]), task["max_tokens"], task["threads"], remembered=0)
+
+
+def _onnx(task: dict[str, Any]) -> Read:
+    from bias.blinding import BlindEncoder
+
+    encoder = _engine(Path(task["path"]), task)
+    if task["blind"]:
+        encoder = BlindEncoder(encoder)
     return lambda texts: [encoded.sentence for encoded in encoder.encode(texts)]
 
 
 def _articles(task: dict[str, Any]) -> Read:
     from bias.detector import Detector
+    from bias.modelfolder import WEIGHTS
 
-    detector = Detector(task["path"], threads=task["threads"])
+    detector = Detector(task["path"], encoder=_engine(Path(task["path"]) / WEIGHTS, task))
     return lambda texts: [detector.score(text).score or 0.0 for text in texts]
 
 

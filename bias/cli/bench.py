@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from bias.cli.data import LabelColumn, Positive, columns_of, needs_training, note_files, read_data
-from bias.cli.options import Debug, Model, TextColumn
+from bias.cli.options import Debug, Model, TextColumn, a_number
 from bias.cli.progress import track
 from bias.cli.status import ExitStatus
 from bias.cli.streams import note
@@ -40,7 +40,8 @@ def bench(
     model: Model = None,
     rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Measure everything so many times.")] = 3,
     seconds: Annotated[
-        float, typer.Option(min=0.1, metavar="S", help="Read for so long at least in each measurement.")
+        float,
+        typer.Option(min=0.1, callback=a_number, metavar="S", help="Read for so long at least in each measurement."),
     ] = 10.0,
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Processors to use; all by default.", show_default=False)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import tomli
 import typer
 
 from bias.cli.options import Debug
@@ -133,7 +133,7 @@ def training(model: ModelFolder) -> dict[str, Any] | None:
 
 def _data_sets(recipe: Path) -> list[str] | None:
     try:
-        stages = tomllib.loads(recipe.read_text("utf-8"))["stage"] if recipe.is_file() else None
+        stages = tomli.loads(recipe.read_text("utf-8"))["stage"] if recipe.is_file() else None
         return stages and list(dict.fromkeys(str(name) for stage in stages for name in stage["data"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{recipe} cannot be read: {error!r}") from error

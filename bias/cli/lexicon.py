@@ -22,7 +22,8 @@ from bias.reporting.wording import CATEGORY_NAMES, count
 from bias.types import Category
 
 if TYPE_CHECKING:
-    from bias.lexicon import Checked, Entry, Hit
+    from bias.lexicon import Entry, Hit
+    from bias.lexicon.checking import Checked
 
 Format = Literal["full", "json", "markdown"]
 Row = tuple[str, ...]
@@ -177,7 +178,7 @@ def _advice(hit: Hit) -> str:
 
 
 def _check(paths: Sequence[Path], output_format: Format) -> ExitStatus:
-    from bias.lexicon import check_files
+    from bias.lexicon.checking import check_files
     from bias.lexicon.entries import SHIPPED
 
     files = [file for path in paths or [SHIPPED] for file in _files(path)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,6 +16,14 @@ _SCORING = "Scoring"
 _READING = "Reading"
 _GATES = "Gates"
 _SETTINGS = "Settings"
+
+
+def a_number(value: float | None) -> float | None:
+    """Refuse "nan", which lies between any bounds."""
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("nan is not a number.")
+    return value
+
 
 Model = Annotated[
     Path | None,
@@ -34,6 +43,7 @@ Threshold = Annotated[
     typer.Option(
         min=0,
         max=1,
+        callback=a_number,
         metavar="P",
         help="Call a sentence opinionated from this probability on; the model's own threshold by default.",
         rich_help_panel=_SCORING,
@@ -88,6 +98,7 @@ FailAbove = Annotated[
     typer.Option(
         min=0,
         max=100,
+        callback=a_number,
         metavar="SCORE",
         help="Exit with status 1 if the score of any article is above this.",
         rich_help_panel=_GATES,

@@ -22,11 +22,12 @@ around it, a `*` standing for any one word ("~ * door"). Without one, it is word
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
+
+import tomli
 
 from bias.errors import DataError
 from bias.lexicon.inflection import Inflection, inflect
@@ -102,8 +103,8 @@ def read_tables(path: Path) -> dict[str, dict[str, Any]]:
         DataError: the file cannot be read as TOML, or has an unknown default. The message does not name the file.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = tomli.loads(path.read_text(encoding="utf-8"))
+    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"not valid TOML: {error}") from error
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}") from error

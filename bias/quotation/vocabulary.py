@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from importlib.resources import files
 
-_DATA = tomllib.loads(files(__package__).joinpath("vocabulary.toml").read_text("utf-8"))
+import tomli
+
+_DATA = tomli.loads(files(__package__).joinpath("vocabulary.toml").read_text("utf-8"))
 _IRREGULAR = {line.split()[0]: frozenset(line.split()) for line in _DATA["verbs"]["irregular"]}
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path, PurePath
 from typing import Any, get_args
+
+import tomli
 
 from bias.errors import DataError
 from bias.output import atomic_write
@@ -171,8 +172,8 @@ def read_recipe(path: Path) -> Recipe:
         DataError: the file is not TOML, a key is missing or not known, or `check` refuses a value.
     """
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        values = tomli.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError) as error:
         raise DataError(f"{path}: not a readable recipe: {error}") from error
     return recipe_of(values, str(path))
 

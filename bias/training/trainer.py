@@ -229,7 +229,8 @@ def computes_bf16() -> bool:
 
     Elsewhere it would take longer than fp32.
     """
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    told: Callable[[], Mapping[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)  # of later torch
+    return bool(told().get("avx512_bf16"))
 
 
 def development_figures(prediction: EvalPrediction) -> dict[str, float]:

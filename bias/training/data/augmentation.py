@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import random
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any
+
+import tomli
 
 from bias.training.data.examples import Example
 
@@ -102,4 +103,4 @@ def _place(values: Mapping[str, Any]) -> _Place:
 
 
 def _read(file: str) -> dict[str, Any]:
-    return tomllib.loads((resources.files("bias.training.data") / file).read_text("utf-8"))
+    return tomli.loads((resources.files("bias.training.data") / file).read_text("utf-8"))

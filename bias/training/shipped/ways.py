@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import tomli
 from tokenizers import Tokenizer
 from transformers import set_seed
 
@@ -42,9 +42,9 @@ def read_ways(path: Path, recipe: Recipe) -> list[Way]:
         DataError: the file is not in that form, or a way is no recipe.
     """
     try:
-        ways = tomllib.loads(path.read_text("utf-8"))["way"]
+        ways = tomli.loads(path.read_text("utf-8"))["way"]
         return [_way(values, recipe, path) for values in ways]
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+    except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path}: not a readable file of ways: {error!r}") from error
 
 

@@ -16,7 +16,7 @@ from bias.bench import rivals
 from bias.bench.contestants import Contestant, articles_of, ceilings, engine_of, others
 from bias.bench.products import make_products
 from bias.bench.result import Accuracy, Bench, tokens_a_text
-from bias.bench.running import Cold, Timed, Timing, articles, time_cold_starts, time_contestants
+from bias.bench.running import Cold, Timed, Timing, articles, time_cold_starts, time_contestants, time_corpora
 from bias.cli import main
 from bias.detector import Detector
 from bias.encoder import open_session
@@ -92,6 +92,16 @@ def test_cold_starts_are_of_whole_commands(model: ModelFolder, tmp_path: Path) -
     assert len(ours.seconds) == len(theirs.seconds) == 1
     assert 0 < ours.median < theirs.median
     assert ours.megabytes < theirs.megabytes
+
+
+def test_a_corpus_is_run_with_ray_and_without(model: ModelFolder) -> None:
+    local, ray = time_corpora(model, TEXTS, 1, 1)
+    assert (local.name, ray.name) == ("bias corpus run", "bias corpus run --ray")
+    assert 0 < local.median < ray.median
+    told = bench(corpora=(Cold(local.name, (2.0, 3.0, 2.5), None), Cold(ray.name, (9.0, 8.0, 9.5), None)))
+    assert "On this machine Ray takes 7.0 s more for the corpus" in " ".join(told.findings())
+    (table,) = (table for table in told.tables() if table.title.startswith("A corpus"))
+    assert table.rows[1] == (ray.name, "9.00", "8.00 to 9.50", "-")
 
 
 def test_an_article_is_paragraphs_of_the_sentences() -> None:

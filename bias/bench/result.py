@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bias import __version__
-from bias.bench.running import Cold, Timed, record_of
+from bias.bench.running import SENTENCES_AN_ARTICLE, Cold, Timed, record_of
 from bias.encoder import open_tokenizer
 from bias.modelfolder import TOKENIZER, ModelFolder
 from bias.training.evaluation.presenting import Table
@@ -46,6 +46,7 @@ class Bench:
     articles: Timed
     products: tuple[Timed, ...]
     cold: tuple[Cold, ...]
+    corpora: tuple[Cold, ...] = ()
     labels: tuple[int, ...] | None = None
 
     @property
@@ -83,6 +84,10 @@ class Bench:
         if len(self.cold) == 2:
             ratios = [theirs / ours for ours, theirs in zip(self.cold[0].seconds, self.cold[1].seconds, strict=True)]
             yield f"{self.cold[0].name} is done {median(ratios):.1f} times as soon as {self.cold[1].name}."
+        if self.corpora:
+            local, ray = self.corpora
+            more = median(theirs - ours for ours, theirs in zip(local.seconds, ray.seconds, strict=True))
+            yield f"On this machine Ray takes {more:.1f} s more for the corpus than workers of {local.name} itself."
         for ceiling in self.products:
             share = self.ours.times(ceiling)
             precision = ceiling.contestant.name.rpartition(" ")[2]
@@ -129,14 +134,10 @@ class Bench:
             ),
             note="25 sentences each: read, cut, quotes found, scored, reported",
         )
-        yield Table(
-            "From the start of a command to its end, one article",
-            ("", "seconds", "least to most", "MB"),
-            tuple(
-                (cold.name, f"{cold.median:.2f}", _range(cold.seconds, 2), _megabytes(cold.megabytes))
-                for cold in self.cold
-            ),
-        )
+        yield _whole_commands("From the start of a command to its end, one article", self.cold)
+        if self.corpora:
+            count = -(-self.sentences // SENTENCES_AN_ARTICLE)
+            yield _whole_commands(f"A corpus of {count} articles, {self.threads} workers", self.corpora)
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for `json.dumps`."""
@@ -158,6 +159,7 @@ class Bench:
             "cold_starts": [
                 {"name": cold.name, "seconds": list(cold.seconds), "megabytes": cold.megabytes} for cold in self.cold
             ],
+            "corpora": [{"name": corpus.name, "seconds": list(corpus.seconds)} for corpus in self.corpora],
             "findings": list(self.findings()),
         }
 
@@ -166,6 +168,11 @@ class Bench:
         from bias.bench.plot import plot_speed
 
         return plot_speed(self)
+
+
+def _whole_commands(title: str, commands: Sequence[Cold]) -> Table:
+    rows = ((each.name, f"{each.median:.2f}", _range(each.seconds, 2), _megabytes(each.megabytes)) for each in commands)
+    return Table(title, ("", "seconds", "least to most", "MB"), tuple(rows))
 
 
 def machine() -> dict[str, Any]:

@@ -22,6 +22,9 @@ from bias.modelfolder import TOKENIZER, ModelFolder
 SENTENCES_AN_ARTICLE = 25
 """As in the articles of BASIL, which have 27 on average."""
 
+SHARD = 10
+"""Articles of a shard where corpora are timed, so that a small corpus has several."""
+
 SCRIPT = """
 import sys
 from transformers import logging, pipeline
@@ -164,6 +167,31 @@ def time_cold_starts(
         Cold(name, tuple(run.seconds for run in runs), max((r.megabytes for r in runs if r.megabytes), default=None))
         for name, runs in ran.items()
     ]
+
+
+def time_corpora(
+    model: ModelFolder,
+    texts: Sequence[str],
+    rounds: int,
+    threads: int,
+    watch: Watch = lambda items, total: items,
+) -> list[Cold]:
+    """Time `bias corpus run` on the texts as articles, by workers of its own and by Ray's on this machine.
+
+    Raises:
+        BiasError: as `time_contestants`.
+    """
+    commands: dict[str, list[str]] = {"bias corpus run": [], "bias corpus run --ray": ["--ray"]}
+    order = [name for _ in range(rounds) for name in commands]
+    ran: dict[str, list[_Ran]] = {name: [] for name in commands}
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = Path(folder) / "corpus.jsonl"
+        corpus.write_text("".join(json.dumps({"text": text}) + "\n" for text in articles(texts)), "utf-8")
+        for number, name in enumerate(watch(order, len(order))):
+            given = ["-m", "bias", "corpus", "run", str(corpus), "-o", str(Path(folder) / str(number))]
+            given += ["--model", str(model.path), "--jobs", str(threads), "--shard-rows", str(SHARD), *commands[name]]
+            ran[name].append(_run([sys.executable, *given], ""))
+    return [Cold(name, tuple(run.seconds for run in runs), None) for name, runs in ran.items()]
 
 
 @dataclass(frozen=True, slots=True)

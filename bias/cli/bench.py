@@ -7,6 +7,7 @@ import random
 import tempfile
 from collections.abc import Iterable, Sequence
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,7 +18,7 @@ from bias.cli.options import Debug, Model, TextColumn, a_number
 from bias.cli.progress import track
 from bias.cli.status import ExitStatus
 from bias.cli.streams import note
-from bias.errors import UsageError
+from bias.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from bias.bench.result import Bench
@@ -48,6 +49,12 @@ def bench(
     ] = None,
     alone: Annotated[
         bool, typer.Option("--alone", help="Time the engine as it ships alone; needs no extra package.")
+    ] = False,
+    corpus: Annotated[
+        bool,
+        typer.Option(
+            "--corpus", help="Time bias corpus run too, and what Ray costs on one machine; needs the extra ray."
+        ),
     ] = False,
     output_format: Annotated[
         Literal["full", "json", "markdown"],
@@ -86,9 +93,11 @@ def bench(
         alone = True
     if alone and output_dir is not None:
         raise UsageError("-o writes a comparison: leave --alone out, and install the extra `train`")
+    if corpus and find_spec("ray") is None:
+        raise MissingExtraError("timing a corpus", "ray")
     opened = open_model(model_folder(model))
     texts, labels = _sentences(opened, data, text_column, label_column, positive)
-    found = _measure(opened, texts, labels, rounds, seconds, threads or available_cpus(), alone)
+    found = _measure(opened, texts, labels, rounds, seconds, threads or available_cpus(), alone, corpus)
     _print(found, output_format)
     if output_dir is not None:
         _save(found, output_dir)
@@ -130,10 +139,11 @@ def _measure(
     seconds: float,
     threads: int,
     alone: bool,
+    corpus: bool,
 ) -> Bench:
     from bias.bench.contestants import articles_of, ceilings, engine_of, others
     from bias.bench.result import Bench, tokens_a_text
-    from bias.bench.running import time_cold_starts, time_contestants
+    from bias.bench.running import time_cold_starts, time_contestants, time_corpora
 
     def watch(items: Iterable[Any], total: int) -> Iterable[Any]:
         return track(items, "measurements", total)
@@ -155,6 +165,7 @@ def _measure(
         )
         roberta = next((one.path for one in first if one.engine == "pipeline"), None)
         cold = time_cold_starts(model, texts, roberta, rounds, watch)
+        corpora = time_corpora(model, texts, rounds, threads, watch) if corpus else []
     return Bench(
         model=f"{model.info.name} {model.info.version}",
         threads=threads,
@@ -164,6 +175,7 @@ def _measure(
         products=tuple(timed[len(first) : -1]),
         articles=timed[-1],
         cold=tuple(cold),
+        corpora=tuple(corpora),
         labels=None if labels is None else tuple(labels),
     )
 

@@ -28,7 +28,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 PART = 4
-"""Items that a thread takes at once: to hand over each by itself takes a twentieth of a sentence's time."""
+"""Items that a thread takes at once, since handing over each by itself takes time as well."""
 
 OVERLAP = 32
 """Tokens that neighbouring windows of a long sentence share."""

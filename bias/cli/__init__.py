@@ -53,13 +53,12 @@ COMMANDS = (
 )
 """In the order of the help, each by the name of its module and of what it holds: a function, or a group of its own."""
 
-
 AT_ONCE = frozenset({"score", "predict", "info", "lexicon"})
 """Commands that have closed what they opened, and flushed what they wrote, once `main` returns."""
 
 
 def make_app(commands: Iterable[str] = COMMANDS) -> typer.Typer:
-    """The command with all that it can do, or with some: one that is called alone is ready in half the time."""
+    """The command with all that it can do, or with some: one that is called alone is ready sooner."""
     app = typer.Typer(
         name="bias",
         help="Detect bias and loaded language in news.\n\nIt measures wording, never left or right, true or false.",

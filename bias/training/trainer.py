@@ -193,6 +193,7 @@ def _arguments(
     stage: Stage, folder: Path, seed: int, batch_size: int, steps: int, interval: int, watched: bool, cpu: bool
 ) -> TrainingArguments:
     on_gpu = torch.cuda.is_available() and not cpu
+    bf16 = torch.cuda.is_bf16_supported() if on_gpu else computes_bf16()
     return TrainingArguments(
         output_dir=str(folder),
         # One pass over an order that holds every epoch: nothing is drawn at random once training runs.
@@ -219,8 +220,8 @@ def _arguments(
         seed=seed,
         data_seed=seed,
         dataloader_pin_memory=on_gpu,
-        bf16=torch.cuda.is_bf16_supported() if on_gpu else computes_bf16(),
-        use_cpu=not on_gpu,
+        bf16=bf16,
+        use_cpu=cpu or (bf16 and not on_gpu),
     )
 
 

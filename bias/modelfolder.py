@@ -27,7 +27,7 @@ TRAINABLE = "model.safetensors"
 FORMAT = 1
 """Version of the layout of bias.json."""
 
-BLOCK = 2**24
+BLOCK = 2**20
 """Bytes that are read at once for a digest: in small blocks a thread waits for the others at each of them."""
 
 MAX_TOKENS = 100_000

@@ -170,4 +170,4 @@ def test_ray_on_this_machine(unbroken: dict[str, bytes], tiny_folder: Path) -> N
 def test_the_address_may_be_left_out(words: list[str], address: str | None, inputs: list[str]) -> None:
     command = get_command(make_app()).commands["corpus"].commands["run"]
     context = command.make_context("run", [*words, "-o", "out"])
-    assert (context.params["ray"], context.params["paths"]) == (address, inputs)
+    assert (context.params["ray"], list(context.params["paths"])) == (address, inputs)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from queue import Empty, SimpleQueue
+from threading import Condition, Thread
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from tokenizers import Encoding, Tokenizer
@@ -27,8 +29,8 @@ addition and normalisation one after the other take a tenth."""
 T = TypeVar("T")
 R = TypeVar("R")
 
-PART = 4
-"""Items that a thread takes at once, since handing over each by itself takes time as well."""
+AHEAD = 16
+"""Items a thread that are taken before their results are asked for."""
 
 OVERLAP = 32
 """Tokens that neighbouring windows of a long sentence share."""
@@ -55,8 +57,8 @@ class Encoder(Protocol):
         ...
 
 
-Heads = tuple[float, np.ndarray, float, np.ndarray]
-"""Sentence logit, token logits of shape (tokens,), opinion logit, technique logits of shape (6,)."""
+Heads = tuple[float, list[float], float, list[float]]
+"""Sentence logit, one logit a token, opinion logit, six technique logits."""
 
 
 class OnnxEncoder:
@@ -95,12 +97,12 @@ class OnnxEncoder:
     def _run(self, ids: list[int]) -> Heads:
         feed = {"input_ids": np.array([ids], dtype=np.int64)}
         heads = self._session.run(["sentence", "token", "opinion", "technique"], feed)
-        if not all(np.isfinite(head).all() for head in heads):
+        sentence, token, opinion, technique = (head[0].tolist() for head in heads)
+        if not all(map(math.isfinite, (sentence, *token, opinion, *technique))):
             raise ModelError(
                 "the model gives numbers that are not finite: its weights are damaged, get the model again"
             )
-        sentence, token, opinion, technique = heads
-        return float(sentence[0]), token[0], float(opinion[0]), technique[0]
+        return sentence, token, opinion, technique
 
 
 def open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
@@ -138,32 +140,88 @@ def join_windows(text: str, encoding: Encoding, run: Callable[[list[int]], Heads
     words: dict[tuple[int, int], float] = {}
     for window, (_, token, _, _) in windows:
         for word, piece in first_pieces(text, window.offsets):
-            words[word.span()] = max(float(token[piece]), words.get(word.span(), -np.inf))
+            words[word.span()] = max(token[piece], words.get(word.span(), -math.inf))
     return Encoded(
         sentence=max(heads[0] for _, heads in windows),
         opinion=max(heads[2] for _, heads in windows),
-        technique=tuple(float(x) for x in np.max([heads[3] for _, heads in windows], axis=0)),
+        technique=tuple(map(max, zip(*(heads[3] for _, heads in windows), strict=True))),
         words=tuple((start, end, logit) for (start, end), logit in sorted(words.items())),
     )
 
 
+class _Task(Generic[T, R]):
+    """An item, and once it is done its result or what was raised."""
+
+    __slots__ = ("done", "error", "item", "result")
+
+    def __init__(self, item: T) -> None:
+        self.item, self.done = item, False
+
+    def do(self, function: Callable[[T], R]) -> None:
+        self.error: BaseException | None = None
+        try:
+            self.result = function(self.item)
+        except BaseException as error:  # raised again in its turn
+            self.error = error
+        self.done = True
+
+    def answer(self) -> R:
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
 def map_ordered(function: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
-    """`map` on a pool of threads: results in order, and never more than a few dozen items ahead of the consumer."""
+    """`map` on several threads: results in order, and never more than a few dozen items ahead of the consumer.
+
+    The consumer's thread works as well, so that it neither waits nor hands over every item. Only it takes items.
+    """
     if threads == 1:
         yield from map(function, items)
         return
     source = iter(items)
-    parts = iter(lambda: list(islice(source, PART)), [])
+    ordered: deque[_Task[T, R]] = deque()
+    waiting: SimpleQueue[_Task[T, R] | None] = SimpleQueue()
+    done = Condition()
 
-    def work(part: Sequence[T]) -> list[R]:
-        return [function(item) for item in part]
+    def help_out() -> None:
+        while (task := waiting.get()) is not None:
+            task.do(function)
+            with done:
+                done.notify()
 
-    with ThreadPoolExecutor(threads) as pool:
-        pending = deque(pool.submit(work, part) for part in islice(parts, 4 * threads))
-        while pending:
-            results = pending.popleft().result()
-            pending.extend(pool.submit(work, part) for part in islice(parts, 1))
-            yield from results
+    helpers: list[Thread] = []
+    try:
+        while True:
+            for item in islice(source, AHEAD * threads - len(ordered)):
+                ordered.append(_Task(item))
+                waiting.put(ordered[-1])
+            while len(helpers) < min(threads, len(ordered)) - 1:
+                helpers.append(Thread(target=help_out, daemon=True))
+                helpers[-1].start()
+            if not ordered:
+                return
+            first = ordered.popleft()
+            while not first.done and (task := _next(waiting)) is not None:
+                task.do(function)
+            with done:
+                while not first.done:
+                    done.wait()
+            yield first.answer()
+    finally:
+        while _next(waiting) is not None:
+            pass  # nobody asks for it any more
+        for _ in helpers:
+            waiting.put(None)
+        for helper in helpers:
+            helper.join()
+
+
+def _next(queue: SimpleQueue[T | None]) -> T | None:
+    try:
+        return queue.get_nowait()
+    except Empty:
+        return None
 
 
 def open_session(path: Path) -> Any:

@@ -22,6 +22,11 @@ def first_pieces(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[tupl
     for piece, (start, end) in enumerate(offsets):
         if end > start:
             begins.setdefault(start, piece)
-    for start, piece in begins.items():
-        if word := _BEGINNING.match(text, start):
-            yield word, piece
+    if not begins:
+        return
+    last = next(reversed(begins))
+    for word in _BEGINNING.finditer(text, next(iter(begins))):
+        if word.start() > last:
+            return
+        if word.start() in begins:
+            yield word, begins[word.start()]

@@ -3,9 +3,13 @@ from __future__ import annotations
 import random
 from itertools import pairwise
 from pathlib import Path
+from threading import Barrier, active_count
+from time import sleep
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny import tiny_model, tiny_tokenizer
 
 from bias.cpus import available_cpus
@@ -53,6 +57,40 @@ def test_results_are_lazy() -> None:
     results = map_ordered(lambda i: i * i, items(), 2)  # type: ignore[arg-type]  # a generator
     assert [next(results) for _ in range(5)] == [0, 1, 4, 9, 16]
     assert len(taken) < 100
+
+
+@given(pauses=st.lists(st.sampled_from((0, 0, 0, 1e-3)), max_size=90), threads=st.integers(1, 4))
+def test_results_are_in_order_whoever_is_done_first(pauses: list[float], threads: int) -> None:
+    def pause(item: tuple[int, float]) -> int:
+        sleep(item[1])
+        return item[0]
+
+    assert list(map_ordered(pause, enumerate(pauses), threads)) == list(range(len(pauses)))
+
+
+def test_the_threads_share_the_work() -> None:
+    met = Barrier(3, timeout=60)  # passed by three at once, or not at all
+    assert len(list(map_ordered(lambda _: met.wait(), range(9), 3))) == 9
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_an_error_comes_in_its_turn_and_leaves_no_thread(threads: int) -> None:
+    before = active_count()
+    results = map_ordered(lambda i: 1 // (7 - i), range(1000), threads)
+    assert [next(results) for _ in range(7)] == [1 // (7 - i) for i in range(7)]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+    assert active_count() == before
+
+
+def test_results_that_nobody_asks_for_are_not_computed() -> None:
+    computed: list[int] = []
+    before = active_count()
+    results = map_ordered(computed.append, range(1000), 3)
+    next(results)
+    results.close()  # type: ignore[attr-defined]  # a generator
+    assert active_count() == before
+    assert len(computed) < 100
 
 
 @pytest.mark.parametrize("threads", [1, 2])

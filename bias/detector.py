@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bias.blinding import BlindEncoder
 from bias.comments import touches, without_comments
-from bias.encoder import Encoded, Encoder, OnnxEncoder
+from bias.encoder import Encoded, Encoder, OnnxEncoder, runtime
 from bias.lexicon import default_lexicon
 from bias.modelfolder import TOKENIZER, WEIGHTS, ModelFolder, model_folder, open_model
 from bias.quotation import attribute
@@ -45,10 +45,20 @@ class Detector:
     def __init__(
         self, model: str | Path | None = None, *, threads: int | None = None, encoder: Encoder | None = None
     ) -> None:
-        self.model: ModelFolder = open_model(model_folder(model))
-        folder = self.model.path
-        engine = encoder or _opened(folder, self.model.max_tokens, threads)
-        self._encoder = BlindEncoder(engine) if self.model.blind else engine
+        with ThreadPoolExecutor(1) as pool:
+            # Digests and the making of a session leave Python free for what else the first report needs.
+            opened = pool.submit(open_model, model_folder(model))
+            if encoder is None:
+                runtime()
+            self.model: ModelFolder = opened.result()
+            if encoder is None:
+                files = (self.model.path / WEIGHTS, self.model.path / TOKENIZER)
+                engine = pool.submit(OnnxEncoder, *files, self.model.max_tokens, threads)
+                from bias import scoring  # noqa: F401
+
+                default_lexicon()
+                encoder = engine.result()
+        self._encoder = BlindEncoder(encoder) if self.model.blind else encoder
 
     def predict(self, sentences: Iterable[Sentence]) -> Iterator[Prediction]:
         """One prediction a sentence, in order and lazily.
@@ -93,14 +103,6 @@ class Detector:
             allow=allow,
             ignored=ignored,
         )
-
-
-def _opened(folder: Path, max_tokens: int, threads: int | None) -> OnnxEncoder:
-    """The engine, made while what else is needed for the first report is read: its session leaves Python free."""
-    with ThreadPoolExecutor(1) as pool:
-        engine = pool.submit(OnnxEncoder, folder / WEIGHTS, folder / TOKENIZER, max_tokens, threads)
-        default_lexicon()
-        return engine.result()
 
 
 def read_sentences(article: Article) -> tuple[tuple[Sentence, ...], int]:

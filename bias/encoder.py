@@ -6,6 +6,7 @@ import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -80,8 +81,10 @@ class OnnxEncoder:
     def __init__(
         self, model: Path, tokenizer: Path, max_tokens: int, threads: int | None = None, remembered: int = 1024
     ) -> None:
-        self._session = open_session(model)
-        self._tokenizer = open_tokenizer(tokenizer, max_tokens)
+        with ThreadPoolExecutor(1) as pool:
+            session = pool.submit(open_session, model)
+            self._tokenizer = open_tokenizer(tokenizer, max_tokens)
+            self._session = session.result()
         self._threads = threads or available_cpus()
         self._result = lru_cache(remembered)(self._encode_one)
 
@@ -224,15 +227,21 @@ def _next(queue: SimpleQueue[T | None]) -> T | None:
         return None
 
 
+def runtime() -> Any:
+    """ONNX Runtime's module, loaded when it is first asked for."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
+
+
 def open_session(path: Path) -> Any:
     """A single-threaded session of ONNX Runtime on the CPU.
 
     Raises:
         ModelError: the file is not a model that it can load.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime
-
+    onnxruntime = runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

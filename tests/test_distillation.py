@@ -23,8 +23,9 @@ from bias.training.data.sources import SOURCES
 from bias.training.distillation import LEAST, SHORTEST, Teachers, open_teachers, pool, teach
 from bias.training.model import BiasModel
 from bias.training.recipe import Recipe, Stage, read_recipe
+from bias.training.shipped import teaching
 from bias.training.shipped.folds import apart_from_babe, cross_validate, read_out_of_fold, shared_stages, train_shared
-from bias.training.shipped.teaching import seeded, taught_of_fold, teach_pool, train_teacher
+from bias.training.shipped.teaching import read_pool, seeded, taught_of_fold, teach_pool, train_teacher
 from bias.training.trainer import keep
 from bias.types import CATEGORIES
 
@@ -157,3 +158,28 @@ def test_a_fold_learns_from_teachers_of_its_own(tmp_path: Path, tiny_folder: Pat
     rows = read_out_of_fold(cross_validate(student, data, shared, "article", folds, only=[1]))
     assert {row.fold for row in rows} == {1}
     assert 5 <= len(rows) <= 15
+
+
+def test_folds_can_share_what_was_taught(tmp_path: Path, tiny_folder: Path) -> None:
+    babe = [replace(example, source="babe", outlet="o") for example in sentences(50)]
+    taught = [replace(example, source="taught") for example in sentences(24, 2000)]
+    data = {"babe": babe, "taught": taught}
+    student = Recipe("s", "x", (stage("taught"), stage("babe")), blind=False)
+    assert shared_stages(student, taught_once=True) == 1
+    shared = train_shared(student, data, str(tiny_folder), tmp_path / "shared", taught_once=True)
+    assert shared.name == "stage-1"
+    path = cross_validate(student, data, shared, "article", tmp_path / "folds", only=[0, 2], taught_once=True)
+    assert {row.fold for row in read_out_of_fold(path)} == {0, 2}
+    assert not (tmp_path / "folds" / "article-0" / "stage-1").exists()
+
+
+def test_the_pool_is_drawn_by_the_seed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    texts = [f"Rain fell on day {number}." for number in range(50)]
+    monkeypatch.setattr(teaching, "read_pages", lambda path: [])
+    monkeypatch.setattr(teaching, "read_source", lambda name, data: [])
+    monkeypatch.setattr(teaching, "pool", lambda *given: texts)
+    assert read_pool(tmp_path) == read_pool(tmp_path, 99) == texts
+    some = read_pool(tmp_path, 10, 1)
+    assert some == read_pool(tmp_path, 10, 1) != read_pool(tmp_path, 10, 2)
+    assert len(set(some)) == 10
+    assert set(some) < set(texts)

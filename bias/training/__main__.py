@@ -74,12 +74,15 @@ def folds(
     base: Annotated[str | None, typer.Option(help="Encoder folder; as the recipe has it if not given.")] = None,
     jobs: Annotated[int, typer.Option(help="Folds trained at once.")] = 2,
     only: Annotated[list[int] | None, typer.Option(help="Numbers of the folds, from 0; all if not given.")] = None,
+    taught_once: Annotated[
+        bool, typer.Option("--taught-once", help="All folds learn from the same teachers: taught.parquet of the data.")
+    ] = False,
 ) -> None:
     """Train and predict fold by fold.
 
     The stages before the first that learns from BABE or from its pupils are shared: by article those that `bias train
     --work` left in the work folder, by outlet trained anew, without the outlets of BABE. What a fold's teachers say
-    must be there: `teach --by`.
+    must be there: `teach --by`. With `--taught-once` the figures of a fold that the teachers knew may be too good.
     """
     key: By = "outlet" if by == "outlet" else "article"
     plan = read_recipe(recipe)
@@ -87,8 +90,10 @@ def folds(
     if key == "outlet":
         plan, shared = apart_by_outlet(plan), work / "folds" / "shared-by-outlet"
     loaded = _load(plan, data)
-    trained = train_shared(plan, loaded, base or plan.base, shared)
-    path = cross_validate(plan, loaded, trained, key, work / "folds", jobs, only or ())
+    if taught_once:
+        loaded[TAUGHT] = read_source(TAUGHT, data)
+    trained = train_shared(plan, loaded, base or plan.base, shared, taught_once)
+    path = cross_validate(plan, loaded, trained, key, work / "folds", jobs, only or (), taught_once)
     typer.echo(f"wrote {path}")
 
 
@@ -100,6 +105,7 @@ def teach(
     work: Work = DEFAULT_WORK,
     base: Annotated[str | None, typer.Option(help="Encoder folder; as the recipe has it if not given.")] = None,
     teachers: Annotated[int, typer.Option(help="Teachers to ask, by seeds from the recipe's on.", min=1)] = 1,
+    count: Annotated[int | None, typer.Option(help="Sentences to ask about; all if not given.", min=1)] = None,
     only: Annotated[list[int] | None, typer.Option(help="Numbers of the folds, from 0; all if not given.")] = None,
     output: Annotated[
         Path | None, typer.Option("-o", help="File; taught.parquet in the work folder if not given.")
@@ -111,7 +117,7 @@ def teach(
     say is written where `folds` looks for it.
     """
     plan = read_recipe(recipe)
-    texts = read_pool(data)
+    texts = read_pool(data, count, plan.seed)
     shared = work / "teachers"
     if by is None:
         ends = [

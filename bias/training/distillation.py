@@ -26,6 +26,7 @@ from bias.training.data.examples import Example, as_sentence, near_duplicates
 from bias.training.data.pages import Page, learned_pages
 from bias.training.data.repeats import squeezed
 from bias.training.model import BiasModel
+from bias.training.trainer import computes_bf16
 from bias.types import CATEGORIES, Sentence
 from bias.words import first_pieces
 
@@ -81,7 +82,8 @@ class Teachers:
         lengths = torch.tensor([len(row) for row in ids], device=device)
         mask = (torch.arange(longest, device=device) < lengths[:, None]).long()
         heads, tokens = [], []
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        mixed = device.type == "cuda" or computes_bf16()
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=mixed):
             for model in self.models:
                 found = model(input_ids=padded, attention_mask=mask)
                 joined = torch.cat([found.sentence[:, None], found.opinion[:, None], found.technique], 1)

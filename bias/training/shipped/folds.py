@@ -69,9 +69,13 @@ class OutOfFold:
         return None if self.outlet is None else self.outlet["sentence"]
 
 
-def shared_stages(recipe: Recipe) -> int:
-    """How many stages come before the first that learns from BABE or from who did; every fold shares them."""
-    return next(number for number, stage in enumerate(recipe.stages) if {"babe", TAUGHT} & set(stage.data))
+def shared_stages(recipe: Recipe, taught_once: bool = False) -> int:
+    """How many stages come before the first that learns from BABE or from who did; every fold shares them.
+
+    If `taught_once`, all folds learn from the same teachers, and share the stages that do as well.
+    """
+    apart = {"babe"} if taught_once else {"babe", TAUGHT}
+    return next(number for number, stage in enumerate(recipe.stages) if apart & set(stage.data))
 
 
 def apart_by_outlet(recipe: Recipe) -> Recipe:
@@ -79,9 +83,9 @@ def apart_by_outlet(recipe: Recipe) -> Recipe:
     return replace(recipe, stages=tuple(replace(stage, apart_by="outlet") for stage in recipe.stages))
 
 
-def train_shared(recipe: Recipe, data: Data, base: str, folder: Path) -> Path:
+def train_shared(recipe: Recipe, data: Data, base: str, folder: Path, taught_once: bool = False) -> Path:
     """Train the stages that every fold shares, or take them as a run left them in the folder; where the last one is."""
-    count = shared_stages(recipe)
+    count = shared_stages(recipe, taught_once)
     trained = folder / f"stage-{count}"
     if not trained.is_dir():
         set_seed(recipe.seed)
@@ -118,19 +122,21 @@ def cross_validate(
     folder: Path,
     jobs: int = 1,
     only: Collection[int] = (),
+    taught_once: bool = False,
 ) -> Path:
     """Train on every fold (or some of them) from the shared stages, predict what was held out with the int8 engine.
 
     `shared` is the model after the stages that every fold shares, which must have been trained apart from BABE, its
     outlets too if the split is by outlet. Each fold's predictions are kept in `folder`, so an interrupted run goes on.
     What a fold learns from teachers, they must have learned without the fold's own part: `taught.parquet` in the fold's
-    folder. Returns the path of all predictions (JSONL of `OutOfFold`).
+    folder. With `taught_once` it is the data's, from teachers who may know parts of BABE, and learned before the folds.
+    Returns the path of all predictions (JSONL of `OutOfFold`).
     """
     data = apart_from_babe(recipe, data)
-    stages = recipe.stages[: shared_stages(recipe)]
-    before = [example for stage in stages for example in choose(stage, data, recipe.seed)]
+    first = shared_stages(recipe, taught_once)
+    before = [example for stage in recipe.stages[:first] for example in choose(stage, data, recipe.seed)]
     tasks = [
-        (recipe, before, train, held, shared, folder / f"{by}-{number}", number)
+        (recipe, first, before, train, held, shared, folder / f"{by}-{number}", number)
         for number, (train, held) in enumerate(split(data, by, recipe.seed))
         if not only or number in only
     ]
@@ -145,6 +151,7 @@ def cross_validate(
 
 def _run_fold(
     recipe: Recipe,
+    first: int,
     before: Sequence[Example],
     train: Data,
     held: Sequence[Example],
@@ -157,9 +164,8 @@ def _run_fold(
     path = folder / "predictions.jsonl"
     if path.is_file():
         return path
-    if TAUGHT in recipe.data:
+    if any(TAUGHT in stage.data for stage in recipe.stages[first:]):
         train = {**train, TAUGHT: SOURCES[TAUGHT].read(folder / SOURCES[TAUGHT].file)}
-    first = shared_stages(recipe)
     tokenizer = Tokenizer.from_file(str(shared / "tokenizer.json"))
     tokenizer.enable_truncation(recipe.max_tokens)
     model, _ = run_stages(recipe, BiasModel.from_pretrained(shared), tokenizer, train, folder, first=first)

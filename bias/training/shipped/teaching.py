@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -50,10 +51,14 @@ def taught_of_fold(folder: Path, by: By, number: int) -> Path:
     return folder / f"{by}-{number}" / SOURCES[TAUGHT].file
 
 
-def read_pool(data: Path) -> list[str]:
-    """What teachers are asked about: half of the pages of every outlet, and the sentences of Anno-Lexical."""
+def read_pool(data: Path, count: int | None = None, seed: int = 0) -> list[str]:
+    """What teachers are asked about: half of the pages of every outlet, and the sentences of Anno-Lexical.
+
+    With a `count`, no more of them than that, drawn by the seed.
+    """
     pages = clean(read_pages(data / SOURCES["pages"].file))
-    return pool(pages, read_source("anno-lexical", data), read_source("babe", data))
+    texts = pool(pages, read_source("anno-lexical", data), read_source("babe", data))
+    return texts if count is None or count >= len(texts) else random.Random(seed).sample(texts, count)
 
 
 def seeded(recipe: Recipe, count: int) -> list[Recipe]:

@@ -181,7 +181,7 @@ def test_a_faulty_recipe_is_one_clear_error(tmp_path: Path, text: str, fault: st
 
 def test_the_shipped_recipe_reads() -> None:
     recipe = read_recipe(Path(__file__).parents[1] / "models" / "default" / "recipe.toml")
-    assert [stage.data[0] for stage in recipe.stages] == ["anno-lexical", "own", "babe"]
+    assert [stage.data[0] for stage in recipe.stages] == ["anno-lexical", "own", "taught", "babe"]
     assert shared_stages(recipe) == 2
 
 
@@ -277,6 +277,9 @@ def test_thresholds_are_the_best_there_are() -> None:
         return 2 * p[p >= cut].sum() / ((p >= cut).sum() + p.sum())
 
     assert expected_f1(expected_f1_threshold(p)) == pytest.approx(max(expected_f1(cut) for cut in p))
+    lower = expected_f1_threshold(p, 0.02)
+    assert expected_f1(lower) >= 0.98 * max(expected_f1(cut) for cut in p)
+    assert all(expected_f1(cut) < 0.98 * expected_f1(expected_f1_threshold(p)) for cut in p[p < lower])
     chosen = macro_f1_threshold(p, y)
     best = max(metrics.f1_score(y, p >= cut, average="macro") for cut in np.linspace(0, 1, 201))
     assert metrics.f1_score(y, p >= chosen, average="macro") >= best - 0.005

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,9 +29,11 @@ from bias.training.shipped import floors as gate
 from bias.training.shipped.folds import (
     FOLDS,
     TAUGHT,
+    OutOfFold,
     apart_by_outlet,
     apart_from_babe,
     cross_validate,
+    only_fold,
     read_out_of_fold,
     split,
     train_shared,
@@ -46,6 +48,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 Data = Annotated[Path, typer.Option("--data", help="Folder with the public data sets.")]
 RecipeFile = Annotated[Path, typer.Option("--recipe", help="Recipe (TOML).")]
 Work = Annotated[Path, typer.Option("--work", help="Folder for checkpoints and predictions.")]
+Unknown = Annotated[
+    int | None, typer.Option(help="The fold that the teachers knew nothing of, where all folds share them.")
+]
 Model = Annotated[Path, typer.Option("--model", help="Model folder.")]
 
 DEFAULT_RECIPE = Path("models/default/recipe.toml")
@@ -137,9 +142,12 @@ def teach(
 
 
 @app.command(name="calibrate")
-def calibrate_model(data: Data, model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK) -> None:
+def calibrate_model(
+    data: Data, model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK, unknown: Unknown = None
+) -> None:
     """Fit the maps and thresholds on the folds' predictions (balanced, spans) and on BASIL (news)."""
-    values = calibration.fit_balanced(read_out_of_fold(work / "folds" / "article.jsonl"))
+    out_of_fold = read_out_of_fold(work / "folds" / "article.jsonl")
+    values = calibration.fit_balanced(out_of_fold if unknown is None else only_fold(out_of_fold, unknown))
     rows = newsmap.read_news(Detector(model), read_basil(data / "basil_dev.jsonl"))
     values["news"] = newsmap.fit_news(rows)
     record = {"news": {"articles": len({row.article for row in rows}), "sentences": len(rows)}}
@@ -167,21 +175,27 @@ def _with_bar(pages: Iterable[Page]) -> Iterator[Page]:
 
 @app.command()
 def figures(
-    by: Annotated[str, typer.Option(help="Which folds: article or outlet.")] = "article", work: Work = DEFAULT_WORK
+    by: Annotated[str, typer.Option(help="Which folds: article or outlet.")] = "article",
+    work: Work = DEFAULT_WORK,
+    unknown: Unknown = None,
 ) -> None:
     """Figures of the method and the baselines on out-of-fold predictions, with 95 % intervals."""
     rows = read_out_of_fold(work / "folds" / f"{by}.jsonl")
-    _report(
-        work,
-        by,
-        {
-            "sentences": len(rows),
-            "methods": {name: measures.sentence_figures(rows, name) for name in measures.METHODS},
-            "macro_f1_over_tfidf": measures.difference(rows, "newsbias", "tfidf"),
-            "words": measures.word_figures(rows),
-            "sides": measures.slices(rows),
-        },
-    )
+    if unknown is None:
+        _report(work, by, _sentence_report(rows))
+        return
+    clean = _sentence_report(only_fold(rows, unknown))
+    _report(work, by, {**clean, "unknown": unknown, "every": _sentence_report(rows)})
+
+
+def _sentence_report(rows: Sequence[OutOfFold]) -> dict[str, Any]:
+    return {
+        "sentences": len(rows),
+        "methods": {name: measures.sentence_figures(rows, name) for name in measures.METHODS},
+        "macro_f1_over_tfidf": measures.difference(rows, "newsbias", "tfidf"),
+        "words": measures.word_figures(rows),
+        "sides": measures.slices(rows),
+    }
 
 
 @app.command()

@@ -139,13 +139,16 @@ def apply_platt(platt: dict[str, float], logits: Array) -> Array:
     return np.asarray(expit(platt["slope"] * logits + platt["intercept"]))
 
 
-def expected_f1_threshold(probabilities: Array) -> float:
-    """The threshold with the highest expected F1 for calibrated probabilities (Lipton et al. 2014)."""
+def expected_f1_threshold(probabilities: Array, within: float = 0.0) -> float:
+    """The threshold with the highest expected F1 for calibrated probabilities (Lipton et al. 2014).
+
+    The curve is flat about its top. Of all thresholds that come `within` such a part of the highest it is the lowest.
+    """
     p = np.sort(probabilities)[::-1]
     f1 = 2 * np.cumsum(p) / (np.arange(1, len(p) + 1) + p.sum())
-    best = int(np.argmax(f1))
-    following = p[best + 1] if best + 1 < len(p) else 0.0
-    return float((p[best] + following) / 2)
+    last = int(np.flatnonzero(f1 >= (1 - within) * f1.max())[-1])
+    following = p[last + 1] if last + 1 < len(p) else 0.0
+    return float((p[last] + following) / 2)
 
 
 def macro_f1_threshold(probabilities: Array, labels: Array) -> float:

@@ -223,6 +223,19 @@ def read_out_of_fold(path: Path) -> list[OutOfFold]:
     return [_out_of_fold(row) for row in rows]
 
 
+def only_fold(rows: Sequence[OutOfFold], fold: int) -> list[OutOfFold]:
+    """One fold's predictions, its articles numbered as folds anew: what is fitted on some is measured on the others.
+
+    Where all folds learned from the same teachers, these are the only ones on sentences that the teachers never saw.
+    """
+    kept = [row for row in rows if row.fold == fold]
+    parts = StratifiedGroupKFold(FOLDS["article"], shuffle=True, random_state=fold).split(
+        kept, [row.example.label for row in kept], [row.group for row in kept]
+    )
+    numbers = {i: number for number, (_, held) in enumerate(parts) for i in held}
+    return [replace(row, fold=numbers[i]) for i, row in enumerate(kept)]
+
+
 def _out_of_fold(row: dict[str, Any]) -> OutOfFold:
     spans, votes = row["example"]["spans"], row["example"].get("votes")
     example = Example(**row.pop("example") | {"votes": votes and tuple(votes)})

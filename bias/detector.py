@@ -54,7 +54,7 @@ class Detector:
             if encoder is None:
                 files = (self.model.path / WEIGHTS, self.model.path / TOKENIZER)
                 engine = pool.submit(OnnxEncoder, *files, self.model.max_tokens, threads)
-                from bias import scoring  # noqa: F401
+                from bias import scoring  # noqa: F401, here since there is time to wait for it anyway
 
                 default_lexicon()
                 encoder = engine.result()

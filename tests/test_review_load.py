@@ -392,7 +392,7 @@ def test_nothing_of_a_text_is_logged(tiny_folder: Path, tmp_path: Path) -> None:
         "    sentences = list(sentences)\n"
         "    for sentence in sentences:\n"
         "        if 'explode' in sentence.text:\n"
-        "            logging.getLogger('a.library').warning('cannot read %s', sentence.text)\n"
+        "            logging.getLogger('a.dependency').warning('cannot read %s', sentence.text)\n"
         "            warnings.warn('not liked: ' + sentence.text)\n"
         "            raise RuntimeError(sentence.text)\n"
         "    return predict(self, sentences)\n"
@@ -435,7 +435,7 @@ def test_nothing_of_a_text_is_logged(tiny_folder: Path, tmp_path: Path) -> None:
         told = server.told()
     assert CANARY not in told
     assert "bias: error: bias.review.guard" in told  # that there was an error is told, and where
-    assert "a.library" in told
+    assert "a.dependency" in told
     assert "py.warnings" in told
 
 

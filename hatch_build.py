@@ -20,7 +20,7 @@ NAME = "newsbias.cdx.json"
 MODEL = Path("models/default")
 
 
-class Sbom(BuildHookInterface):  # type: ignore[type-arg]
+class Sbom(BuildHookInterface[Any]):
     """Adds the file to a standard wheel; an editable install goes without."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

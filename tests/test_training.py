@@ -34,7 +34,7 @@ from bias.training.evaluation.measures import calibration_error, cluster_draws, 
 from bias.training.features import collate, to_features
 from bias.training.model import IGNORED
 from bias.training.recipe import Stage, read_recipe
-from bias.training.shipped.folds import By, shared_stages, split
+from bias.training.shipped.folds import By, OutOfFold, only_fold, shared_stages, split
 from bias.training.trainer import apart, choose
 
 GENERATOR = np.random.default_rng(7)
@@ -372,3 +372,16 @@ def test_the_sample_is_even_and_leanings_weigh_the_same() -> None:
     assert (found["news"][49], found["news"][51]) == (10.0, 30.0)
     with pytest.raises(DataError, match="opinion"):
         quantiles(pages[:55], scores[:55])
+
+
+def test_the_fold_that_teachers_do_not_know_is_cut_anew_by_article() -> None:
+    def row(number: int, fold: int) -> OutOfFold:
+        example = Example(f"Sentence {number}.", "babe", float(number % 2))
+        return OutOfFold(example, f"{fold}-{number // 2}", fold, {}, None, (), 0.5, 0.5)
+
+    rows = [row(number, number % 3) for number in range(120)]
+    kept = only_fold(rows, 2)
+    assert [k.example for k in kept] == [r.example for r in rows if r.fold == 2]
+    assert {k.fold for k in kept} == set(range(5))
+    assert len({(k.group, k.fold) for k in kept}) == len({k.group for k in kept})
+    assert only_fold(rows, 2) == kept

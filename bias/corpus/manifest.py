@@ -100,7 +100,7 @@ class Manifest:
             if sound < len(content):
                 self._file.truncate(sound)
             sync(folder)
-        except BaseException:
+        except BaseException:  # an interrupt too must not leave the file open
             self._file.close()
             raise
 

@@ -32,7 +32,7 @@ class Connection(H11Protocol):
     _head: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own has it
         """Take the connection in, or send it away."""
         super().connection_made(transport)
         if len(self.connections) > CONNECTIONS:

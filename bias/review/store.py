@@ -81,7 +81,7 @@ class Store:
             if content[:sound] and not content[:sound].endswith(b"\n"):
                 self._file.write(b"\n")
             _sync(self._file, path.parent)
-        except BaseException:
+        except BaseException:  # an interrupt too must not leave the file open and locked
             self._file.close()
             raise
 

@@ -8,6 +8,7 @@ holds by construction, for the names of `blinding.toml`. Offsets are those of th
 from __future__ import annotations
 
 import re
+import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,12 +46,16 @@ class Blinded:
         return self._inverse.blinded(start, end)
 
     @cached_property
-    def _inverse(self) -> Blinded:
-        moved = (
-            (start + shift, start + shift + len(new), " " * (end - start))
+    def stand_ins(self) -> tuple[tuple[int, int, int], ...]:
+        """(start, end, how much longer the name is) of each stand-in, at offsets of the blinded text."""
+        return tuple(
+            (start + shift, start + shift + len(new), end - start - len(new))
             for (start, end, new), shift in zip(self.edits, self._shifts, strict=False)
         )
-        return Blinded("", tuple(moved))
+
+    @cached_property
+    def _inverse(self) -> Blinded:
+        return Blinded("", tuple((start, end, " " * (end - start + longer)) for start, end, longer in self.stand_ins))
 
     @cached_property
     def _ends(self) -> list[int]:
@@ -165,12 +170,21 @@ def _restored(text: str, blinded: Blinded, words: Sequence[tuple[int, int, float
     """The words of the text as written, each with the logit of what stands there in the blinded one."""
     own = [match.span() for match in WORD.finditer(text)]
     starts = [start for start, _ in own]
+    stand_ins = iter((*blinded.stand_ins, (sys.maxsize, sys.maxsize, 0)))
+    first, last, longer = next(stand_ins)
+    shift = 0
     logits: dict[tuple[int, int], float] = {}
     for start, end, logit in words:
-        a, b = blinded.original(start, end)
-        for word in own[max(0, bisect_right(starts, a) - 1) : bisect_right(starts, b - 1)]:
-            if word[1] > a:
-                logits[word] = max(logit, logits.get(word, logit))
+        while last <= start:
+            shift += longer
+            first, last, longer = next(stand_ins)
+        if end <= first:
+            logits[start + shift, end + shift] = logit
+        else:  # a name or more in it, each perhaps of several words
+            a, b = blinded.original(start, end)
+            for word in own[max(0, bisect_right(starts, a) - 1) : bisect_right(starts, b - 1)]:
+                if word[1] > a:
+                    logits[word] = max(logit, logits.get(word, logit))
     return ((start, end, logit) for (start, end), logit in sorted(logits.items()))
 
 

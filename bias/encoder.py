@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Condition, Thread
@@ -29,6 +29,9 @@ addition and normalisation one after the other take a tenth."""
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+TOGETHER = 8
+"""Texts that are cut into tokens in a row, and whose results are made from the heads in a row."""
 
 AHEAD = 16
 """Items a thread that are taken before their results are asked for."""
@@ -58,8 +61,22 @@ class Encoder(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Tokenized:
+    """A text with its tokens; two are equal if they are of one text."""
+
+    text: str
+    encoding: Encoding = field(compare=False)
+
+    @property
+    def windows(self) -> tuple[Encoding, ...]:
+        return (self.encoding, *self.encoding.overflowing)
+
+
 Heads = tuple[float, list[float], float, list[float]]
 """Sentence logit, one logit a token, opinion logit, six technique logits."""
+
+_HEADS = ["sentence", "token", "opinion", "technique"]
 
 
 class OnnxEncoder:
@@ -86,22 +103,32 @@ class OnnxEncoder:
             self._tokenizer = open_tokenizer(tokenizer, max_tokens)
             self._session = session.result()
         self._threads = threads or available_cpus()
-        self._result = lru_cache(remembered)(self._encode_one)
+        self._heads = lru_cache(remembered)(self._read)
 
     def encode(self, texts: Iterable[str]) -> Iterator[Encoded]:
-        """One result a text, in order; a few are computed ahead."""
-        return map_ordered(self._result, texts, self._threads)
+        """One result a text, in order; a few dozen are computed ahead.
 
-    def _encode_one(self, text: str) -> Encoded:
-        with _no_panic("the tokenizer"):
-            encoding = self._tokenizer.encode(text)
-        return join_windows(text, encoding, self._run)
+        What is done around the readings is done for several texts in a row: the weights of a reading drive Python's
+        own data from the processor's caches, and to fetch them anew for every text takes longer than the work.
+        """
+        results = map_ordered(self._heads, self._tokenized(texts), self._threads)
+        while chunk := list(islice(results, TOGETHER)):
+            yield from [join_windows(tokenized, heads) for tokenized, heads in chunk]
+
+    def _tokenized(self, texts: Iterable[str]) -> Iterator[_Tokenized]:
+        remaining = iter(texts)
+        while chunk := list(islice(remaining, TOGETHER)):
+            with _no_panic("the tokenizer"):
+                encodings = self._tokenizer.encode_batch(chunk)
+            yield from map(_Tokenized, chunk, encodings)
+
+    def _read(self, tokenized: _Tokenized) -> tuple[_Tokenized, list[Heads]]:
+        return tokenized, [self._run(window.ids) for window in tokenized.windows]
 
     def _run(self, ids: list[int]) -> Heads:
-        feed = {"input_ids": np.array([ids], dtype=np.int64)}
-        heads = self._session.run(["sentence", "token", "opinion", "technique"], feed)
+        heads = self._session.run(_HEADS, {"input_ids": np.array([ids], dtype=np.int64)})
         sentence, token, opinion, technique = (head[0].tolist() for head in heads)
-        if not all(map(math.isfinite, (sentence, *token, opinion, *technique))):
+        if not math.isfinite(sentence + sum(token) + opinion + sum(technique)):
             raise ModelError(
                 "the model gives numbers that are not finite: its weights are damaged, get the model again"
             )
@@ -137,18 +164,24 @@ def _no_panic(what: str) -> Iterator[None]:
         raise ModelError(f"{what} fails inside the tokenizers library: it is damaged, get the model again") from None
 
 
-def join_windows(text: str, encoding: Encoding, run: Callable[[list[int]], Heads]) -> Encoded:
+def join_windows(tokenized: _Tokenized, heads: Sequence[Heads]) -> Encoded:
     """The result for a text from those of its windows: the strongest reading of the sentence and of each word."""
-    windows = [(window, run(window.ids)) for window in (encoding, *encoding.overflowing)]
+    read = [
+        [(*word.span(), token[piece]) for word, piece in first_pieces(tokenized.text, window.offsets)]
+        for window, (_, token, _, _) in zip(tokenized.windows, heads, strict=True)
+    ]
+    if len(heads) == 1:
+        ((sentence, _, opinion, technique),) = heads
+        return Encoded(sentence, opinion, tuple(technique), tuple(read[0]))
     words: dict[tuple[int, int], float] = {}
-    for window, (_, token, _, _) in windows:
-        for word, piece in first_pieces(text, window.offsets):
-            words[word.span()] = max(token[piece], words.get(word.span(), -math.inf))
+    for start, end, logit in chain.from_iterable(read):
+        words[start, end] = max(logit, words.get((start, end), logit))
+    sentences, _, opinions, techniques = zip(*heads, strict=True)
     return Encoded(
-        sentence=max(heads[0] for _, heads in windows),
-        opinion=max(heads[2] for _, heads in windows),
-        technique=tuple(map(max, zip(*(heads[3] for _, heads in windows), strict=True))),
-        words=tuple((start, end, logit) for (start, end), logit in sorted(words.items())),
+        sentence=max(sentences),
+        opinion=max(opinions),
+        technique=tuple(map(max, zip(*techniques, strict=True))),
+        words=tuple((*span, logit) for span, logit in sorted(words.items())),
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from threading import Barrier, active_count
@@ -56,6 +57,19 @@ def test_results_are_lazy() -> None:
 
     results = map_ordered(lambda i: i * i, items(), 2)  # type: ignore[arg-type]  # a generator
     assert [next(results) for _ in range(5)] == [0, 1, 4, 9, 16]
+    assert len(taken) < 100
+
+
+def test_texts_are_read_lazily(tiny_folder: Path) -> None:
+    taken: list[str] = []
+
+    def texts() -> Iterator[str]:
+        for i in range(1000):
+            taken.append(f"The vote on tax {i}.")
+            yield taken[-1]
+
+    results = open_encoder(tiny_folder).encode(texts())
+    assert [next(results) for _ in range(5)] == list(open_encoder(tiny_folder).encode(taken[:5]))
     assert len(taken) < 100
 
 

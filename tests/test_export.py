@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from encoders import SIZES
@@ -53,6 +54,17 @@ def test_parity_reads_every_head_at_every_length(exact: Path) -> None:
         check_parity(last, exact, tiny_tokenizer(), TEXTS)
     with pytest.raises(ValueError, match="one text"):
         check_parity(last, exact, tiny_tokenizer(), [])
+
+
+def test_what_can_be_worked_out_beforehand_is(exact: Path, tmp_path: Path) -> None:
+    quantise(exact, tmp_path / "small.onnx", "int8")
+    for path in (exact, tmp_path / "small.onnx"):
+        graph = onnx.load(path).graph
+        kinds = [node.op_type for node in graph.node]
+        weights = {weight.name: weight for weight in graph.initializer}
+        assert kinds.count("Gather") == 1  # the words' vectors; the segment's is in those of the positions
+        (heads,) = (node for node in graph.node if node.op_type == "MatMul" and weights[node.input[1]].dims[1] == 9)
+        assert weights[heads.input[1]].data_type == onnx.TensorProto.FLOAT
 
 
 def test_numbers_that_are_none_are_no_parity(exact: Path) -> None:

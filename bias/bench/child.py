@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Read = Callable[[Sequence[str]], list[float]]
 """Texts in, a number for each out."""
 
-CHUNK = 64
+CHUNK = 256
 """Sentences between two looks at the clock."""
 
 WARM = 16

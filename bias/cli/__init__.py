@@ -95,8 +95,10 @@ def run() -> NoReturn:
     """The command as a shell starts it: `main`, at the least cost of starting and ending Python.
 
     Cycles among objects are looked for less often, and a command that holds nothing open ends without taking down
-    every object in memory, as mypy does: together a quarter of the time of a short one.
+    every object in memory, as mypy does: together a quarter of the time of a short one. The threads that read texts
+    keep all processors busy, so the tokenizer starts none of its own.
     """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     gc.set_threshold(100_000, 20, 20)
     status = main()
     if sys.argv[1:2] and sys.argv[1] in AT_ONCE:

@@ -111,6 +111,36 @@ def test_heads_are_drawn_by_the_seed_and_the_encoder_is_as_it_came(folders: Call
     assert models[0].dropout.p == 0.3
 
 
+@pytest.mark.parametrize("kind", ["bert", "deberta-v2", "distilbert", "electra", "mpnet", "roberta"])
+def test_some_layers_of_an_encoder_are_kept(kind: str, tmp_path: Path) -> None:
+    config = ENCODERS[kind]()
+    config.num_hidden_layers = 4
+    folder = str(write_encoder(tmp_path / kind, config))
+    whole, part = open_base(folder, LOSSES), open_base(folder, LOSSES, layers=(0, 2))
+
+    def weights_of(model: BiasModel, layer: int) -> list[torch.Tensor]:
+        return [w for name, w in model.encoder.named_parameters() if f"layer.{layer}." in name]
+
+    for layer, kept in enumerate((0, 2)):
+        pairs = list(zip(weights_of(part.model, layer), weights_of(whole.model, kept), strict=True))
+        assert pairs
+        assert all(torch.equal(*pair) for pair in pairs)
+    assert not weights_of(part.model, 2)
+    part.model.save_pretrained(tmp_path / "part")
+    again = BiasModel.from_pretrained(tmp_path / "part").eval()
+    batch = batch_of(TEXTS)
+    assert torch.equal(again(**batch).sentence, part.model(**batch).sentence)
+
+
+def test_layers_that_are_not_there_are_told(folders: Callable[[str], Path], tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="the base has the layers 0 to 0, not 1, 3"):
+        open_base(str(folders("bert")), LOSSES, layers=(0, 1, 3))
+    shared = ENCODERS["albert"]()
+    shared.num_hidden_layers = 4  # all of them one
+    with pytest.raises(ModelError, match="layers cannot be taken out of an encoder of the kind albert"):
+        open_base(str(write_encoder(tmp_path / "albert", shared)), LOSSES, layers=(0, 2))
+
+
 def test_an_encoder_inside_another_model_in_half_precision_is_found(
     tmp_path: Path, folders: Callable[[str], Path]
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer
+from torch import nn
 from transformers import CONFIG_MAPPING, AutoTokenizer
 
 from bias.encoder import OVERLAP
@@ -82,6 +83,7 @@ def open_base(
     losses: dict[str, float],
     dropout: float = 0.1,
     max_tokens: int = 128,
+    layers: Sequence[int] | None = None,
     *,
     fetch: Callable[[str], Path] = fetch_from_hub,
 ) -> Base:
@@ -92,6 +94,7 @@ def open_base(
         losses: weight of each head's loss.
         dropout: before the heads.
         max_tokens: where the tokenizer cuts.
+        layers: numbers of the encoder's layers to keep, from 0 on; None keeps all.
         fetch: gives the folder for a name on the hub.
 
     Fresh heads are drawn from torch's generator: seed it first. Encoders of the kinds albert, bert, deberta-v2,
@@ -108,6 +111,8 @@ def open_base(
         else:
             hub = folder.resolve() != Path(name).expanduser().resolve()
             base = _open_encoder(folder, name if hub else folder.resolve().name, losses, dropout, max_tokens)
+        if layers is not None:
+            keep_layers(base.model, layers)
         _try_out(base)
     return base
 
@@ -165,6 +170,33 @@ def _base(
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
     return Base(title, model, tokenizer, max_tokens, sha256, from_model)
+
+
+def keep_layers(model: BiasModel, layers: Sequence[int]) -> None:
+    """Take all other layers out of the encoder, in place: what is left is smaller and faster, and has to be trained.
+
+    Layers taken from a trained encoder are a better start than fresh ones (Sanh et al. 2019, "DistilBERT").
+
+    Raises:
+        ModelError: it has no such layers, or none that can be told apart.
+    """
+    config = model.encoder.config
+    count = config.num_hidden_layers
+    if unknown := set(layers) - set(range(count)):
+        raise ModelError(f"the base has the layers 0 to {count - 1}, not {', '.join(map(str, sorted(unknown)))}")
+    stacks = [
+        (parent, name)
+        for parent in model.encoder.modules()
+        for name, child in parent.named_children()
+        if isinstance(child, nn.ModuleList) and len(child) == count
+    ]
+    if len(stacks) != 1:
+        raise ModelError(f"layers cannot be taken out of an encoder of the kind {config.model_type}")
+    ((parent, name),) = stacks
+    stack = getattr(parent, name)
+    setattr(parent, name, nn.ModuleList(stack[number] for number in layers))
+    config.num_hidden_layers = len(layers)
+    model.config.base = {name: value for name, value in config.to_dict().items() if name in model.config.base}
 
 
 def _check_kind(folder: Path) -> None:

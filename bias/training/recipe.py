@@ -83,7 +83,7 @@ class Recipe:
 
     A `blind` model reads stand-ins for the names of parties, people, faiths and places (`bias.blinding`). With
     `patience`, a stage ends after that many evaluations without a better macro-F1 on the development part, and its best
-    weights count.
+    weights count. Of the base's layers only those of the numbers `layers` are kept, from 0 on; None keeps all.
     """
 
     name: str
@@ -97,6 +97,7 @@ class Recipe:
     patience: int = 3
     parts: Parts = Parts()
     adapters: Adapters | None = None
+    layers: tuple[int, ...] | None = None
 
     @property
     def data(self) -> tuple[str, ...]:
@@ -184,7 +185,9 @@ def recipe_of(values: Mapping[str, Any], source: str) -> Recipe:
     Raises:
         DataError: a key is missing or not known, or `check` refuses a value.
     """
-    values = dict(values)
+    values = {
+        name: tuple(value) if name == "layers" and isinstance(value, list) else value for name, value in values.items()
+    }
     stages = values.pop("stage", [])
     if not isinstance(stages, list) or not stages:
         raise DataError(f"{source}: a recipe needs at least one [[stage]]")
@@ -320,6 +323,18 @@ _OF_RECIPE: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "seed": _SEED,
     "blind": _BOOL,
     "patience": ("a whole number of 0 or more", lambda value: _whole(value, 0)),
+    "layers": (
+        "a list of whole numbers of 0 or more, each above the one before",
+        lambda value: (
+            value is None
+            or (
+                isinstance(value, tuple)
+                and bool(value)
+                and all(_whole(layer, 0) for layer in value)
+                and list(value) == sorted(set(value))
+            )
+        ),
+    ),
 }
 """What each value is, and whether one is that."""
 

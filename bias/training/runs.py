@@ -243,7 +243,7 @@ def _bytes_of(model: BiasModel) -> int:
 
 def _open_base(plan: Plan, seed: int) -> Base:
     set_seed(seed)  # what the base lacks of heads is drawn by it
-    return open_base(plan.base, plan.recipe.losses, plan.recipe.dropout, plan.recipe.max_tokens)
+    return open_base(plan.base, plan.recipe.losses, plan.recipe.dropout, plan.recipe.max_tokens, plan.recipe.layers)
 
 
 def _run_seed(plan: Plan, seed: int, folder: Path, watch: Watch | None, cpu: bool) -> records.SeedRun:

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import expit, logit
 from tokenizers import Tokenizer
 
+from bias.blinding import blind
 from bias.detector import Detector
 from bias.encoder import OnnxEncoder
 from bias.modelfolder import TOKENIZER, WEIGHTS
@@ -161,7 +162,7 @@ def compare_precisions(model: BiasModel, folder: Path, examples: Sequence[Exampl
     `moved` is the largest change of a probability against fp32, `coupling` the largest when the order of the
     sentences and so their company changes.
     """
-    texts = [example.text for example in examples]
+    texts = [blind(example.text).text if model.config.blind else example.text for example in examples]
     labels = np.array([example.label for example in examples])
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
     samples = [encoding.ids for encoding in tokenizer.encode_batch(texts[:200])]

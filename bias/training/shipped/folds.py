@@ -89,7 +89,7 @@ def train_shared(recipe: Recipe, data: Data, base: str, folder: Path, taught_onc
     trained = folder / f"stage-{count}"
     if not trained.is_dir():
         set_seed(recipe.seed)
-        opened = open_base(base, recipe.losses, recipe.dropout, recipe.max_tokens)
+        opened = open_base(base, recipe.losses, recipe.dropout, recipe.max_tokens, recipe.layers)
         if count:
             run_stages(replace(recipe, stages=recipe.stages[:count]), opened.model, opened.tokenizer, data, folder)
         else:

@@ -83,7 +83,7 @@ def _after_shared(recipe: Recipe, count: int, data: Data, base: str, folder: Pat
     """The model after the first `count` stages, each trained once for all ways that are alike so far."""
     if not count:
         set_seed(recipe.seed)
-        opened = open_base(base, recipe.losses, recipe.dropout, recipe.max_tokens)
+        opened = open_base(base, recipe.losses, recipe.dropout, recipe.max_tokens, recipe.layers)
         return opened.model, opened.tokenizer
     stages = recipe.stages[:count]
     place = folder / _digest(replace(recipe, stages=stages), data)
@@ -106,6 +106,7 @@ def _digest(recipe: Recipe, data: Data) -> str:
         recipe.seed,
         recipe.max_tokens,
         recipe.blind,
+        recipe.layers,
         {name: hashlib.sha256("\n".join(e.text for e in data[name]).encode()).hexdigest() for name in names},
     ]
     return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:12]

@@ -180,6 +180,12 @@ def test_the_shipped_weights_keep_their_heads() -> None:
     assert len(base.tokenizer.encode("vote " * 500).ids) == 96
 
 
+def test_weights_of_the_losses_are_kept_or_given() -> None:
+    kept = json.loads((default_model() / "config.json").read_text("utf-8"))["losses"]
+    assert open_base("default").model.config.losses == kept != LOSSES
+    assert open_base("default", LOSSES).model.config.losses == LOSSES
+
+
 def test_a_folder_of_ours_is_opened_by_its_path(tiny_folder: Path) -> None:
     base = open_base(str(tiny_folder), LOSSES, max_tokens=1000)
     assert base.from_model is not None

@@ -19,7 +19,7 @@ from transformers import CONFIG_MAPPING, AutoTokenizer
 from bias.encoder import OVERLAP
 from bias.errors import BiasError, ModelError
 from bias.modelfolder import MANIFEST, TOKENIZER, TRAINABLE, ModelFolder, default_model, digest, open_model, verify_file
-from bias.training.model import BiasConfig, BiasModel
+from bias.training.model import HEADS, BiasConfig, BiasModel
 from bias.training.quiet import quiet
 
 DEFAULT = "default"
@@ -80,7 +80,7 @@ def fetch_from_hub(name: str) -> Path:
 
 def open_base(
     name: str,
-    losses: dict[str, float],
+    losses: dict[str, float] | None = None,
     dropout: float = 0.1,
     max_tokens: int = 128,
     layers: Sequence[int] | None = None,
@@ -91,7 +91,7 @@ def open_base(
 
     Args:
         name: `default`, the path of a model folder or of a Hugging Face encoder, or a name on the hub.
-        losses: weight of each head's loss.
+        losses: weight of each head's loss; None keeps those of a model of ours, and is 1 each for an encoder.
         dropout: before the heads.
         max_tokens: where the tokenizer cuts.
         layers: numbers of the encoder's layers to keep, from 0 on; None keeps all.
@@ -130,14 +130,15 @@ def _find(name: str, fetch: Callable[[str], Path]) -> Path:
     return fetch(name)
 
 
-def _open_ours(folder: Path, losses: dict[str, float], dropout: float, max_tokens: int) -> Base:
+def _open_ours(folder: Path, losses: dict[str, float] | None, dropout: float, max_tokens: int) -> Base:
     described = open_model(folder)
     files = described.manifest["files"]
     for name in (TRAINABLE, CONFIG):
         if name not in files:
             raise ModelError(f"{folder} holds no {name}: there are no weights to train on from")
         verify_file(folder / name, files[name])
-    config = BiasConfig.from_pretrained(folder, losses=losses, dropout=dropout)
+    config = BiasConfig.from_pretrained(folder, dropout=dropout)
+    config.losses = config.losses if losses is None else losses
     model, report = BiasModel.from_pretrained(
         folder, config=config, dtype=torch.float32, use_safetensors=True, output_loading_info=True
     )
@@ -148,10 +149,10 @@ def _open_ours(folder: Path, losses: dict[str, float], dropout: float, max_token
     return _base(title, model, tokenizer, max_tokens, files[TRAINABLE]["sha256"], described)
 
 
-def _open_encoder(folder: Path, title: str, losses: dict[str, float], dropout: float, max_tokens: int) -> Base:
+def _open_encoder(folder: Path, title: str, losses: dict[str, float] | None, dropout: float, max_tokens: int) -> Base:
     _check_kind(folder)
     weights = _weights(folder)
-    model = BiasModel.from_base(folder, losses, dropout).eval()
+    model = BiasModel.from_base(folder, losses or dict.fromkeys(HEADS, 1.0), dropout).eval()
     sha256 = digest(weights[0]) if len(weights) == 1 else _digest_of(weights)
     return _base(title, model, _open_tokenizer(folder), max_tokens, sha256)
 

@@ -26,7 +26,7 @@ from bias.training.data.examples import Example
 from bias.training.evaluation.measures import Array
 from bias.training.export import Precision, QuantisationChange, quantisation_change, sentence_logits
 from bias.training.folder import CONFIG, new_model_folder, read_manifest, update_manifest, write_folder
-from bias.training.model import HEADS, BiasModel
+from bias.training.model import BiasModel
 from bias.training.quiet import quiet
 
 COPIED = ("seen.txt", "run.json", "recipe.toml", "metrics.json", "LICENSE")
@@ -67,7 +67,7 @@ def open_trained(path: Path) -> Trained:
         ModelError: there are none, or they are damaged.
     """
     if (path / MANIFEST).is_file():
-        base = open_base(str(path), dict.fromkeys(HEADS, 1.0))
+        base = open_base(str(path))
         return Trained(path, base.model, base.tokenizer, base.from_model)
     for name in (CONFIG, TRAINABLE):
         if not (path / name).is_file():

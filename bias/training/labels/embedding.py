@@ -71,7 +71,7 @@ def load_trainable(folder: Path) -> tuple[BiasModel, Tokenizer]:
         ModelError: no model folder, damaged, or without trainable weights.
     """
     opened = open_model(folder)  # first, for a base may also be a name on the hub
-    base = open_base(str(folder), losses={}, max_tokens=opened.max_tokens)
+    base = open_base(str(folder), max_tokens=opened.max_tokens)
     return base.model.eval(), open_tokenizer(folder / TOKENIZER, base.max_tokens)
 
 

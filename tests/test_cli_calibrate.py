@@ -310,9 +310,8 @@ def test_a_folder_of_pages_gives_percentiles_that_go_when_their_maps_do(
 
 def test_no_page_is_ranked_among_that_the_model_was_trained_on(run: Run, folder: Path, tmp_path: Path) -> None:
     pages = write_pages(tmp_path / "pages", 22)
-    known = (pages / "opinion" / "0.txt").read_text("utf-8")
-    seen = replace(sentences(1)[0], text=segment(known)[-1].text)
-    write_seen(folder, Split((seen,), (), ()))
+    known = segment((pages / "opinion" / "0.txt").read_text("utf-8"))
+    write_seen(folder, Split(tuple(replace(sentences(1)[0], text=sentence.text) for sentence in known[:2]), (), ()))
     result = run("--model", folder, "--reference", pages)
     assert result.status == 0, result.err
     counts = [int(count) for count in re.findall(r"(\d+) (?:news|opinion)", result.out)]

@@ -93,7 +93,11 @@ def as_map(platt: dict[str, float]) -> dict[str, Any]:
 
 
 def fit_logistic(
-    rows: Sequence[Mapping[str, float]], labels: Array, names: Sequence[str], share: float | None = None
+    rows: Sequence[Mapping[str, float]],
+    labels: Array,
+    names: Sequence[str],
+    share: float | None = None,
+    least: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """A map of named features: logistic regression with a ridge on standardised values and no negative weight.
 
@@ -103,6 +107,7 @@ def fit_logistic(
     Args:
         labels: shape (rows,), 0 or 1.
         share: weight the two classes as if this share of the rows were 1; None leaves them as they are.
+        least: what the weights of these features are at least.
     """
     mass = _class_weights(labels, share)
     values = np.array([[row[name] for name in names] for row in rows])
@@ -115,8 +120,9 @@ def fit_logistic(
         value = mass @ np.logaddexp(0, log_odds) - (mass * labels) @ log_odds + 0.5 * penalty @ weights**2
         return float(value), design.T @ (mass * (expit(log_odds) - labels)) + penalty * weights
 
-    bounds = [(0.0, None)] * len(names) + [(None, None)]
-    found = minimize(loss, np.zeros(len(names) + 1), jac=True, bounds=bounds, method="L-BFGS-B").x
+    lowest = np.array([(least or {}).get(name, 0.0) for name in names]) * scale
+    bounds = [*((low, None) for low in lowest), (None, None)]
+    found = minimize(loss, np.append(lowest, 0.0), jac=True, bounds=bounds, method="L-BFGS-B").x
     weights = found[:-1] / scale
     kept = {name: round(float(weight), 5) for name, weight in zip(names, weights, strict=True) if weight > 0}
     return {"weights": kept, "intercept": float(found[-1] - weights @ centre)}

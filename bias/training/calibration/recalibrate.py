@@ -45,7 +45,7 @@ from bias.training.data.basil import AnnotatedArticle
 from bias.training.data.examples import Example
 from bias.training.data.pages import Page
 from bias.training.data.readers import DataFile
-from bias.training.data.splits import SEEN, fingerprint, read_seen, unseen
+from bias.training.data.splits import SEEN, fingerprint, is_known, read_seen, unseen
 from bias.training.folder import CONFIG, new_model_folder, plain, update_manifest
 
 KEPT = (MANIFEST, WEIGHTS, TOKENIZER, TRAINABLE, CONFIG, SEEN, "recipe.toml", "run.json", "metrics.json", "LICENSE")
@@ -56,9 +56,6 @@ UNKNOWN = "the model does not say what it was trained on: were it these sentence
 FEWEST_EVENTS = 5
 FEWEST_MARKED = 40
 """Marked sentences of annotated articles that the `news` map asks for; half as many in the outlet's own words."""
-
-KNOWN_SHARE = 0.1
-"""From this share of sentences trained on, an article no longer counts as one that the model has not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +208,7 @@ def _is_fitted(values: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
 def _new_articles(
     articles: Sequence[AnnotatedArticle], trained: Mapping[str, str]
 ) -> tuple[list[AnnotatedArticle], int]:
-    def known(article: AnnotatedArticle) -> float:
-        texts = [sentence.text for sentence in article.sentences]
-        return sum(fingerprint(text) in trained for text in texts) / max(len(texts), 1)
-
-    kept = [article for article in articles if known(article) < KNOWN_SHARE]
+    kept = [article for article in articles if not is_known([s.text for s in article.sentences], trained)]
     if not kept:
         raise DataError(f"the model was trained on sentences of all {len(articles)} articles: give others")
     return kept, len(articles) - len(kept)

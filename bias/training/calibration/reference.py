@@ -15,7 +15,7 @@ from bias.quotation import attribute
 from bias.scoring import make_report
 from bias.segmentation import segment
 from bias.training.data.pages import FEWEST_WORDS, SECTIONS, Page, clean
-from bias.training.data.splits import fingerprint
+from bias.training.data.splits import is_known
 from bias.types import Article, QuotesMode
 
 FEWEST_PAGES = 20
@@ -25,7 +25,7 @@ MODES: tuple[QuotesMode, ...] = ("separate", "include")
 
 
 def unread(pages: Iterable[Page], trained: Mapping[str, str]) -> tuple[list[Page], int]:
-    """The pages of which the model was trained on no sentence, and the number of the others.
+    """The pages that the model has not seen (`bias.training.data.splits.is_known`), and the number of the others.
 
     A model scores a page that it knows by heart higher or lower than others of its kind.
 
@@ -33,7 +33,7 @@ def unread(pages: Iterable[Page], trained: Mapping[str, str]) -> tuple[list[Page
         trained: fingerprints of the sentences trained on, as `read_seen` gives them.
     """
     found = clean(pages)
-    kept = [page for page in found if not any(fingerprint(s.text) in trained for s in segment(page.text))]
+    kept = [page for page in found if not is_known([sentence.text for sentence in segment(page.text)], trained)]
     return kept, len(found) - len(kept)
 
 

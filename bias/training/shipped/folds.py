@@ -29,7 +29,7 @@ from bias.training.data.sources import SOURCES
 from bias.training.data.splits import By
 from bias.training.folder import write_folder
 from bias.training.model import BiasModel
-from bias.training.recipe import Recipe
+from bias.training.recipe import Recipe, Stage
 from bias.training.trainer import apart, choose, keep, run_stages
 from bias.types import Prediction
 
@@ -164,13 +164,15 @@ def _run_fold(
     path = folder / "predictions.jsonl"
     if path.is_file():
         return path
-    if any(TAUGHT in stage.data for stage in recipe.stages[first:]):
+    done = folder / f"stage-{len(recipe.stages)}"
+    if any(TAUGHT in stage.data for stage in recipe.stages[first:]) and not done.is_dir():
         train = {**train, TAUGHT: SOURCES[TAUGHT].read(folder / SOURCES[TAUGHT].file)}
     tokenizer = Tokenizer.from_file(str(shared / "tokenizer.json"))
     tokenizer.enable_truncation(recipe.max_tokens)
     model, _ = run_stages(recipe, BiasModel.from_pretrained(shared), tokenizer, train, folder, first=first)
     write_folder(folder / "model", model, tokenizer, name=recipe.name, version="0", base=recipe.base)
-    fitted = _baselines([*before, *(e for s in recipe.stages[first:] for e in choose(s, train, recipe.seed))])
+    labelled = [_without_pupils(stage) for stage in recipe.stages[first:]]
+    fitted = _baselines([*before, *(e for stage in labelled for e in choose(stage, train, recipe.seed))])
     groups = article_groups(held)
     predictions = Detector(folder / "model", threads=threads).predict(as_sentence(e.text) for e in held)
     tfidf = fitted["tfidf"].predict_proba([e.text for e in held])[:, 1]
@@ -191,6 +193,12 @@ def _run_fold(
     return path
 
 
+def _without_pupils(stage: Stage) -> Stage:
+    """The stage without what teachers say: a baseline has none."""
+    names = tuple(name for name in stage.data if name != TAUGHT)
+    return replace(stage, data=names, limits={name: n for name, n in stage.limits.items() if name in names})
+
+
 def _evidence(prediction: Prediction) -> dict[str, Any]:
     hits = find_terms(prediction.sentence)
     outlet = prediction.outlet
@@ -201,7 +209,7 @@ def _evidence(prediction: Prediction) -> dict[str, Any]:
 
 
 def _baselines(examples: Sequence[Example]) -> dict[str, Any]:
-    """TF-IDF with logistic regression on all sentences that the model is trained on, and the lexicon's hits alone."""
+    """TF-IDF with logistic regression on all labelled sentences that the model learns from, and the lexicon's hits."""
     labelled = [example for example in examples if example.label is not None]
     labels = [int(example.label >= 0.5) for example in labelled if example.label is not None]
     tfidf = make_pipeline(

@@ -51,13 +51,18 @@ def taught_of_fold(folder: Path, by: By, number: int) -> Path:
     return folder / f"{by}-{number}" / SOURCES[TAUGHT].file
 
 
+ASKED = ("anno-lexical", "cw-hard", "mpqa", "semeval-2023")
+"""Data sets whose texts teachers are asked about, whatever their labels: news, columns, an encyclopaedia."""
+
+
 def read_pool(data: Path, count: int | None = None, seed: int = 0) -> list[str]:
-    """What teachers are asked about: half of the pages of every outlet, and the sentences of Anno-Lexical.
+    """What teachers are asked about: half of the pages of every outlet, and the texts of `ASKED`.
 
     With a `count`, no more of them than that, drawn by the seed.
     """
     pages = clean(read_pages(data / SOURCES["pages"].file))
-    texts = pool(pages, read_source("anno-lexical", data), read_source("babe", data))
+    others = [example for name in ASKED for example in read_source(name, data)]
+    texts = pool(pages, others, read_source("babe", data))
     return texts if count is None or count >= len(texts) else random.Random(seed).sample(texts, count)
 
 

@@ -34,7 +34,7 @@ from bias.training.evaluation.measures import calibration_error, cluster_draws, 
 from bias.training.features import collate, to_features
 from bias.training.model import IGNORED
 from bias.training.recipe import Stage, read_recipe
-from bias.training.shipped.folds import By, OutOfFold, only_fold, shared_stages, split
+from bias.training.shipped.folds import By, shared_stages, split
 from bias.training.trainer import apart, choose
 
 GENERATOR = np.random.default_rng(7)
@@ -269,6 +269,18 @@ def test_a_logistic_map_never_counts_loading_against_itself() -> None:
     assert as_map({"slope": 2.0, "intercept": 1.0}) == {"weights": {"sentence": 2.0}, "intercept": 1.0}
 
 
+def test_a_logistic_map_can_be_given_the_least_weight_of_a_feature() -> None:
+    rows = [{"a": a, "b": b} for a, b in GENERATOR.normal(size=(5000, 2)) * (1.0, 3.0)]
+    labels = (GENERATOR.random(5000) < expit([row["a"] - 1 for row in rows])).astype(float)
+    free, held = (fit_logistic(rows, labels, ("a", "b"), least=least) for least in (None, {"b": 0.5}))
+    assert free["weights"].get("b", 0.0) < 0.1
+    assert held["weights"]["b"] == pytest.approx(0.5, abs=1e-4)
+    assert fit_logistic(rows, labels, ("a", "b"), least={"a": 0.1})["weights"] == pytest.approx(
+        free["weights"], abs=1e-4
+    )
+    assert expit(log_odds_of(held, rows)).mean() == pytest.approx(labels.mean(), abs=0.01)
+
+
 def test_thresholds_are_the_best_there_are() -> None:
     p = GENERATOR.random(400)
     y = (GENERATOR.random(400) < p).astype(float)
@@ -372,16 +384,3 @@ def test_the_sample_is_even_and_leanings_weigh_the_same() -> None:
     assert (found["news"][49], found["news"][51]) == (10.0, 30.0)
     with pytest.raises(DataError, match="opinion"):
         quantiles(pages[:55], scores[:55])
-
-
-def test_the_fold_that_teachers_do_not_know_is_cut_anew_by_article() -> None:
-    def row(number: int, fold: int) -> OutOfFold:
-        example = Example(f"Sentence {number}.", "babe", float(number % 2))
-        return OutOfFold(example, f"{fold}-{number // 2}", fold, {}, None, (), 0.5, 0.5)
-
-    rows = [row(number, number % 3) for number in range(120)]
-    kept = only_fold(rows, 2)
-    assert [k.example for k in kept] == [r.example for r in rows if r.fold == 2]
-    assert {k.fold for k in kept} == set(range(5))
-    assert len({(k.group, k.fold) for k in kept}) == len({k.group for k in kept})
-    assert only_fold(rows, 2) == kept

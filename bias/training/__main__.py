@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,11 +29,9 @@ from bias.training.shipped import floors as gate
 from bias.training.shipped.folds import (
     FOLDS,
     TAUGHT,
-    OutOfFold,
     apart_by_outlet,
     apart_from_babe,
     cross_validate,
-    only_fold,
     read_out_of_fold,
     split,
     train_shared,
@@ -48,9 +46,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 Data = Annotated[Path, typer.Option("--data", help="Folder with the public data sets.")]
 RecipeFile = Annotated[Path, typer.Option("--recipe", help="Recipe (TOML).")]
 Work = Annotated[Path, typer.Option("--work", help="Folder for checkpoints and predictions.")]
-Unknown = Annotated[
-    int | None, typer.Option(help="The fold that the teachers knew nothing of, where all folds share them.")
-]
 Model = Annotated[Path, typer.Option("--model", help="Model folder.")]
 
 DEFAULT_RECIPE = Path("models/default/recipe.toml")
@@ -79,15 +74,12 @@ def folds(
     base: Annotated[str | None, typer.Option(help="Encoder folder; as the recipe has it if not given.")] = None,
     jobs: Annotated[int, typer.Option(help="Folds trained at once.")] = 2,
     only: Annotated[list[int] | None, typer.Option(help="Numbers of the folds, from 0; all if not given.")] = None,
-    taught_once: Annotated[
-        bool, typer.Option("--taught-once", help="All folds learn from the same teachers: taught.parquet of the data.")
-    ] = False,
 ) -> None:
     """Train and predict fold by fold.
 
     The stages before the first that learns from BABE or from its pupils are shared: by article those that `bias train
     --work` left in the work folder, by outlet trained anew, without the outlets of BABE. What a fold's teachers say
-    must be there: `teach --by`. With `--taught-once` the figures of a fold that the teachers knew may be too good.
+    must be there: `teach --by`.
     """
     key: By = "outlet" if by == "outlet" else "article"
     plan = read_recipe(recipe)
@@ -95,10 +87,8 @@ def folds(
     if key == "outlet":
         plan, shared = apart_by_outlet(plan), work / "folds" / "shared-by-outlet"
     loaded = _load(plan, data)
-    if taught_once:
-        loaded[TAUGHT] = read_source(TAUGHT, data)
-    trained = train_shared(plan, loaded, base or plan.base, shared, taught_once)
-    path = cross_validate(plan, loaded, trained, key, work / "folds", jobs, only or (), taught_once)
+    trained = train_shared(plan, loaded, base or plan.base, shared)
+    path = cross_validate(plan, loaded, trained, key, work / "folds", jobs, only or ())
     typer.echo(f"wrote {path}")
 
 
@@ -142,12 +132,9 @@ def teach(
 
 
 @app.command(name="calibrate")
-def calibrate_model(
-    data: Data, model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK, unknown: Unknown = None
-) -> None:
+def calibrate_model(data: Data, model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK) -> None:
     """Fit the maps and thresholds on the folds' predictions (balanced, spans) and on BASIL (news)."""
-    out_of_fold = read_out_of_fold(work / "folds" / "article.jsonl")
-    values = calibration.fit_balanced(out_of_fold if unknown is None else only_fold(out_of_fold, unknown))
+    values = calibration.fit_balanced(read_out_of_fold(work / "folds" / "article.jsonl"))
     rows = newsmap.read_news(Detector(model), read_basil(data / "basil_dev.jsonl"))
     values["news"] = newsmap.fit_news(rows)
     record = {"news": {"articles": len({row.article for row in rows}), "sentences": len(rows)}}
@@ -177,25 +164,17 @@ def _with_bar(pages: Iterable[Page]) -> Iterator[Page]:
 def figures(
     by: Annotated[str, typer.Option(help="Which folds: article or outlet.")] = "article",
     work: Work = DEFAULT_WORK,
-    unknown: Unknown = None,
 ) -> None:
     """Figures of the method and the baselines on out-of-fold predictions, with 95 % intervals."""
     rows = read_out_of_fold(work / "folds" / f"{by}.jsonl")
-    if unknown is None:
-        _report(work, by, _sentence_report(rows))
-        return
-    clean = _sentence_report(only_fold(rows, unknown))
-    _report(work, by, {**clean, "unknown": unknown, "every": _sentence_report(rows)})
-
-
-def _sentence_report(rows: Sequence[OutOfFold]) -> dict[str, Any]:
-    return {
+    values = {
         "sentences": len(rows),
         "methods": {name: measures.sentence_figures(rows, name) for name in measures.METHODS},
         "macro_f1_over_tfidf": measures.difference(rows, "newsbias", "tfidf"),
         "words": measures.word_figures(rows),
         "sides": measures.slices(rows),
     }
+    _report(work, by, values)
 
 
 @app.command()

@@ -69,12 +69,9 @@ class OutOfFold:
         return None if self.outlet is None else self.outlet["sentence"]
 
 
-def shared_stages(recipe: Recipe, taught_once: bool = False) -> int:
-    """How many stages come before the first that learns from BABE or from who did; every fold shares them.
-
-    If `taught_once`, all folds learn from the same teachers, and share the stages that do as well.
-    """
-    apart = {"babe"} if taught_once else {"babe", TAUGHT}
+def shared_stages(recipe: Recipe) -> int:
+    """How many stages come before the first that learns from BABE or from who did; every fold shares them."""
+    apart = {"babe", TAUGHT}
     return next(number for number, stage in enumerate(recipe.stages) if apart & set(stage.data))
 
 
@@ -83,9 +80,9 @@ def apart_by_outlet(recipe: Recipe) -> Recipe:
     return replace(recipe, stages=tuple(replace(stage, apart_by="outlet") for stage in recipe.stages))
 
 
-def train_shared(recipe: Recipe, data: Data, base: str, folder: Path, taught_once: bool = False) -> Path:
+def train_shared(recipe: Recipe, data: Data, base: str, folder: Path) -> Path:
     """Train the stages that every fold shares, or take them as a run left them in the folder; where the last one is."""
-    count = shared_stages(recipe, taught_once)
+    count = shared_stages(recipe)
     trained = folder / f"stage-{count}"
     if not trained.is_dir():
         set_seed(recipe.seed)
@@ -122,18 +119,17 @@ def cross_validate(
     folder: Path,
     jobs: int = 1,
     only: Collection[int] = (),
-    taught_once: bool = False,
 ) -> Path:
     """Train on every fold (or some of them) from the shared stages, predict what was held out with the int8 engine.
 
     `shared` is the model after the stages that every fold shares, which must have been trained apart from BABE, its
     outlets too if the split is by outlet. Each fold's predictions are kept in `folder`, so an interrupted run goes on.
     What a fold learns from teachers, they must have learned without the fold's own part: `taught.parquet` in the fold's
-    folder. With `taught_once` it is the data's, from teachers who may know parts of BABE, and learned before the folds.
+    folder.
     Returns the path of all predictions (JSONL of `OutOfFold`).
     """
     data = apart_from_babe(recipe, data)
-    first = shared_stages(recipe, taught_once)
+    first = shared_stages(recipe)
     before = [example for stage in recipe.stages[:first] for example in choose(stage, data, recipe.seed)]
     tasks = [
         (recipe, first, before, train, held, shared, folder / f"{by}-{number}", number)
@@ -229,19 +225,6 @@ def read_out_of_fold(path: Path) -> list[OutOfFold]:
     """The predictions that `cross_validate` wrote."""
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     return [_out_of_fold(row) for row in rows]
-
-
-def only_fold(rows: Sequence[OutOfFold], fold: int) -> list[OutOfFold]:
-    """One fold's predictions, its articles numbered as folds anew: what is fitted on some is measured on the others.
-
-    Where all folds learned from the same teachers, these are the only ones on sentences that the teachers never saw.
-    """
-    kept = [row for row in rows if row.fold == fold]
-    parts = StratifiedGroupKFold(FOLDS["article"], shuffle=True, random_state=fold).split(
-        kept, [row.example.label for row in kept], [row.group for row in kept]
-    )
-    numbers = {i: number for number, (_, held) in enumerate(parts) for i in held}
-    return [replace(row, fold=numbers[i]) for i, row in enumerate(kept)]
 
 
 def _out_of_fold(row: dict[str, Any]) -> OutOfFold:

@@ -47,7 +47,12 @@ RUN: dict[str, Any] = {
 }
 
 
-HEADS = {"outlet": "| by outlet |", "seeds": "### Chance", "ways": "### Ways of training"}
+HEADS = {
+    "outlet": "| by outlet |",
+    "seeds": "### Chance",
+    "steps": "### Steps of training",
+    "ways": "### Ways of training",
+}
 """What stands over each of the parts that may be missing."""
 
 

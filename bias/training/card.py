@@ -30,8 +30,8 @@ RUN = "run.json"
 PARTS = ("article", "news", "pages", "cases", "precisions")
 """The figures that the shipped model's card needs, each a file of the work folder that one command writes."""
 
-LONG_PARTS = ("outlet", "seeds", "ways")
-"""Figures that take hours of training, told where they are there."""
+LONG_PARTS = ("outlet", "seeds", "steps", "ways")
+"""Figures that take hours of training, told where they are there; no command makes "steps"."""
 
 _FIGURE = frozenset({"value", "low", "high"})
 _NAMES = frozenset({"data", "base", "name"})

@@ -129,7 +129,8 @@ def test_some_layers_of_an_encoder_are_kept(kind: str, tmp_path: Path) -> None:
     part.model.save_pretrained(tmp_path / "part")
     again = BiasModel.from_pretrained(tmp_path / "part").eval()
     batch = batch_of(TEXTS)
-    assert torch.equal(again(**batch).sentence, part.model(**batch).sentence)
+    # Not to the last bit: which kernel adds up depends on where the weights lie in memory.
+    assert torch.allclose(again(**batch).sentence, part.model(**batch).sentence, atol=1e-6)
 
 
 def test_layers_that_are_not_there_are_told(folders: Callable[[str], Path], tmp_path: Path) -> None:

@@ -63,8 +63,9 @@ class Server:
         tests = Path(__file__).resolve().parent
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (tests.parent, tests)))}
         self.labels = folder / "labels.jsonl"
-        both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        self.process = subprocess.Popen(command, cwd=folder, env=environment, text=True, **both)  # type: ignore[call-overload]
+        self.process = subprocess.Popen(
+            command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         assert self.process.stdout is not None
         self._told: list[str] = []
         while not (line := self.process.stdout.readline()).startswith("Review: "):

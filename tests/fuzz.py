@@ -67,7 +67,7 @@ def main() -> None:
     import atheris
 
     with atheris.instrument_imports(include=["bias", "nupunkt"]):
-        import invariants  # noqa: F401
+        import invariants  # noqa: F401, loaded here to be instrumented
     target = TARGETS[sys.argv.pop(1)]
     atheris.Setup(sys.argv, target)
     atheris.Fuzz()

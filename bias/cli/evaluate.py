@@ -132,7 +132,7 @@ def evaluate(
     with needs_training("bias evaluate"):
         from bias.detector import Detector
         from bias.output import refuse_existing
-        from bias.training.evaluation import outcome  # noqa: F401, for what it imports
+        from bias.training.evaluation import outcome  # noqa: F401, to tell now if a package is missing
 
     if output_dir is not None:
         refuse_existing(output_dir)

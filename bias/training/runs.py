@@ -88,7 +88,7 @@ def prepare(
     *,
     base: str | None = None,
     seeds: int = 1,
-    columns: Columns = Columns(),  # noqa: B008 - frozen
+    columns: Columns = Columns(),  # noqa: B008, for it is frozen: no call can change it
     positive: str | None = None,
     folder: Path | None = None,
     encoding: str = "utf-8",

@@ -71,8 +71,7 @@ class OutOfFold:
 
 def shared_stages(recipe: Recipe) -> int:
     """How many stages come before the first that learns from BABE or from who did; every fold shares them."""
-    apart = {"babe", TAUGHT}
-    return next(number for number, stage in enumerate(recipe.stages) if apart & set(stage.data))
+    return next(number for number, stage in enumerate(recipe.stages) if {"babe", TAUGHT} & set(stage.data))
 
 
 def apart_by_outlet(recipe: Recipe) -> Recipe:
@@ -125,7 +124,8 @@ def cross_validate(
     `shared` is the model after the stages that every fold shares, which must have been trained apart from BABE, its
     outlets too if the split is by outlet. Each fold's predictions are kept in `folder`, so an interrupted run goes on.
     What a fold learns from teachers, they must have learned without the fold's own part: `taught.parquet` in the fold's
-    folder.
+    folder, which a fold that is trained already needs no more.
+
     Returns the path of all predictions (JSONL of `OutOfFold`).
     """
     data = apart_from_babe(recipe, data)
@@ -160,8 +160,8 @@ def _run_fold(
     path = folder / "predictions.jsonl"
     if path.is_file():
         return path
-    done = folder / f"stage-{len(recipe.stages)}"
-    if any(TAUGHT in stage.data for stage in recipe.stages[first:]) and not done.is_dir():
+    trained = (folder / f"stage-{len(recipe.stages)}").is_dir()
+    if not trained and any(TAUGHT in stage.data for stage in recipe.stages[first:]):
         train = {**train, TAUGHT: SOURCES[TAUGHT].read(folder / SOURCES[TAUGHT].file)}
     tokenizer = Tokenizer.from_file(str(shared / "tokenizer.json"))
     tokenizer.enable_truncation(recipe.max_tokens)
@@ -191,8 +191,7 @@ def _run_fold(
 
 def _without_pupils(stage: Stage) -> Stage:
     """The stage without what teachers say: a baseline has none."""
-    names = tuple(name for name in stage.data if name != TAUGHT)
-    return replace(stage, data=names, limits={name: n for name, n in stage.limits.items() if name in names})
+    return replace(stage, data=tuple(name for name in stage.data if name != TAUGHT))
 
 
 def _evidence(prediction: Prediction) -> dict[str, Any]:

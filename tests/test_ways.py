@@ -150,3 +150,17 @@ def test_what_ways_share_is_trained_once(tiny_folder: Path, tmp_path: Path) -> N
     train_way(plain, 1, {**data, "own": examples(8)}, str(tiny_folder), tmp_path / "work")
     assert len(list(shared.iterdir())) == 2  # other data, another first stage
     assert trained.stat().st_mtime_ns == before
+
+
+def test_a_fold_trains_what_knows_of_babe_once_for_all_its_ways(tiny_folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    stage = '[[stage]]\ndata = ["babe"]\nepochs = 1\nbatch_size = 8\nlearning_rate = 1e-4\n'
+    path.write_text(f'name = "x"\nbase = "x"\n{stage}{stage}', "utf-8")
+    recipe = read_recipe(path)
+    other = replace(recipe, stages=(recipe.stages[0], replace(recipe.stages[1], soft_words=True)))
+    for fold in (0, 1):
+        for way in (Way("plain", "", recipe), Way("other", "", other)):
+            train_way(way, fold, {"babe": examples()}, str(tiny_folder), tmp_path)
+    of_folds = [place / "stage-1" / "model.safetensors" for place in (tmp_path / "shared").iterdir()]
+    assert len(of_folds) == 2
+    assert len({file.read_bytes() for file in of_folds}) == 2  # each by the seed of its fold

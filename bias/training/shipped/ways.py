@@ -63,38 +63,43 @@ def _way(values: Mapping[str, Any], recipe: Recipe, path: Path) -> Way:
 def train_way(way: Way, fold: int, data: Data, base: str, folder: Path, watch: Watch | None = None) -> Path:
     """The calibratable model of a way on a fold's data; its seed is the recipe's and the fold's number.
 
-    Stages that several ways share, and that know nothing of BABE, are trained once for all of them. What is in the
-    folder is not trained again. Returns the model folder.
+    The last stage is a way's own. Those before it are trained once for all ways that are alike so far, and for all
+    folds as long as they know nothing of BABE. What is in the folder is not trained again. Returns the model folder.
     """
     model_folder = folder / way.name / str(fold) / "model"
     if model_folder.is_dir():
         return model_folder
     data = {name: data[name] for name in dict.fromkeys((*way.recipe.data, "babe"))}
-    first = shared_stages(way.recipe)
-    model, tokenizer = _after_shared(way.recipe, first, data, base, folder / "shared")
-    seeded = replace(way.recipe, seed=way.recipe.seed + fold)
+    last = len(way.recipe.stages) - 1
+    model, tokenizer = _after(way.recipe, last, fold, data, base, folder / "shared")
     with quiet():
-        model, _ = run_stages(seeded, model, tokenizer, data, model_folder.parent, first=first, watch=watch)
+        of_fold = _of_fold(way.recipe, fold)
+        model, _ = run_stages(of_fold, model, tokenizer, data, model_folder.parent, first=last, watch=watch)
         write_folder(model_folder, model, tokenizer, name=way.name, version="0", base=way.recipe.base)
     return model_folder
 
 
-def _after_shared(recipe: Recipe, count: int, data: Data, base: str, folder: Path) -> tuple[BiasModel, Tokenizer]:
+def _after(recipe: Recipe, count: int, fold: int, data: Data, base: str, folder: Path) -> tuple[BiasModel, Tokenizer]:
     """The model after the first `count` stages, each trained once for all ways that are alike so far."""
     if not count:
         set_seed(recipe.seed)
         opened = open_base(base, recipe.losses, recipe.dropout, recipe.max_tokens, recipe.layers)
         return opened.model, opened.tokenizer
-    stages = recipe.stages[:count]
-    place = folder / _digest(replace(recipe, stages=stages), data)
+    seeded = recipe if count <= shared_stages(recipe) else _of_fold(recipe, fold)
+    so_far = replace(seeded, stages=recipe.stages[:count])
+    place = folder / _digest(so_far, data)
     trained = place / f"stage-{count}"
     if not trained.is_dir():
-        model, tokenizer = _after_shared(recipe, count - 1, data, base, folder)
+        model, tokenizer = _after(recipe, count - 1, fold, data, base, folder)
         with quiet():
-            run_stages(replace(recipe, stages=stages), model, tokenizer, data, place, first=count - 1)
+            run_stages(so_far, model, tokenizer, data, place, first=count - 1)
     tokenizer = Tokenizer.from_file(str(trained / "tokenizer.json"))
     tokenizer.enable_truncation(recipe.max_tokens)
     return BiasModel.from_pretrained(trained), tokenizer
+
+
+def _of_fold(recipe: Recipe, fold: int) -> Recipe:
+    return replace(recipe, seed=recipe.seed + fold)
 
 
 def _digest(recipe: Recipe, data: Data) -> str:

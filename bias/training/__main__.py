@@ -115,9 +115,8 @@ def teach(
     texts = read_pool(data, count, plan.seed)
     shared = work / "teachers"
     if by is None:
-        ends = [
-            train_teacher(each, _load(plan, data), base or plan.base, shared, shared) for each in seeded(plan, teachers)
-        ]
+        loaded = _load(plan, data)
+        ends = [train_teacher(each, loaded, base or plan.base, shared, shared) for each in seeded(plan, teachers)]
         typer.echo(f"wrote {teach_pool(ends, texts, output or work / SOURCES[TAUGHT].file)}")
         return
     key: By = "outlet" if by == "outlet" else "article"

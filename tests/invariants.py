@@ -156,8 +156,10 @@ class _Tags(HTMLParser):
 
 def check_reading(data: bytes, name: str, encoding: str = "utf-8", errors: str = "strict") -> None:
     """Any bytes under any name give articles, or errors that are one line."""
-    options = {"stdin_filename": name, "encoding": encoding, "errors": errors, "max_bytes": 100_000}
-    results = list(read_all(["-"], stdin=io.BytesIO(data), **options))  # type: ignore[arg-type]
+    stdin = io.BytesIO(data)
+    results = list(
+        read_all(["-"], stdin=stdin, stdin_filename=name, encoding=encoding, errors=errors, max_bytes=100_000)
+    )
     assert results
     for result in results:
         if isinstance(result, ReadFailure):

@@ -130,16 +130,19 @@ def test_differences_are_paired() -> None:
     assert math.isclose(table["good"]["facts"]["value"]["value"], 1.0)
 
 
-def test_what_ways_share_is_trained_once(tiny_folder: Path, tmp_path: Path) -> None:
-    path = tmp_path / "recipe.toml"
-    path.write_text(
-        'name = "x"\nbase = "x"\n[[stage]]\ndata = ["own"]\nepochs = 1\nbatch_size = 8\nlearning_rate = 1e-4\n'
-        '[[stage]]\ndata = ["babe"]\nepochs = 1\nbatch_size = 8\nlearning_rate = 1e-4\n',
-        "utf-8",
-    )
+def two_ways(folder: Path, first: str) -> tuple[Way, Way]:
+    """Two of two stages, of which the first learns from the data of that name, that differ in the last."""
+    of_both = "epochs = 1\nbatch_size = 8\nlearning_rate = 1e-4\n"
+    stages = "".join(f'[[stage]]\ndata = ["{name}"]\n{of_both}' for name in (first, "babe"))
+    path = folder / "recipe.toml"
+    path.write_text(f'name = "x"\nbase = "x"\n{stages}', "utf-8")
     recipe = read_recipe(path)
-    plain = Way("plain", "", recipe)
-    other = Way("other", "", replace(recipe, stages=(recipe.stages[0], replace(recipe.stages[1], soft_words=True))))
+    changed = replace(recipe, stages=(recipe.stages[0], replace(recipe.stages[1], soft_words=True)))
+    return Way("plain", "", recipe), Way("other", "", changed)
+
+
+def test_what_ways_share_is_trained_once(tiny_folder: Path, tmp_path: Path) -> None:
+    plain, other = two_ways(tmp_path, "own")
     data = {"own": examples(16), "babe": examples()}
     shared = tmp_path / "work" / "shared"
     folders = [train_way(way, 0, data, str(tiny_folder), tmp_path / "work") for way in (plain, other)]
@@ -153,13 +156,8 @@ def test_what_ways_share_is_trained_once(tiny_folder: Path, tmp_path: Path) -> N
 
 
 def test_a_fold_trains_what_knows_of_babe_once_for_all_its_ways(tiny_folder: Path, tmp_path: Path) -> None:
-    path = tmp_path / "recipe.toml"
-    stage = '[[stage]]\ndata = ["babe"]\nepochs = 1\nbatch_size = 8\nlearning_rate = 1e-4\n'
-    path.write_text(f'name = "x"\nbase = "x"\n{stage}{stage}', "utf-8")
-    recipe = read_recipe(path)
-    other = replace(recipe, stages=(recipe.stages[0], replace(recipe.stages[1], soft_words=True)))
     for fold in (0, 1):
-        for way in (Way("plain", "", recipe), Way("other", "", other)):
+        for way in two_ways(tmp_path, "babe"):
             train_way(way, fold, {"babe": examples()}, str(tiny_folder), tmp_path)
     of_folds = [place / "stage-1" / "model.safetensors" for place in (tmp_path / "shared").iterdir()]
     assert len(of_folds) == 2

@@ -72,8 +72,8 @@ def train_way(way: Way, fold: int, data: Data, base: str, folder: Path, watch: W
     data = {name: data[name] for name in dict.fromkeys((*way.recipe.data, "babe"))}
     last = len(way.recipe.stages) - 1
     model, tokenizer = _after(way.recipe, last, fold, data, base, folder / "shared")
+    of_fold = _of_fold(way.recipe, fold)
     with quiet():
-        of_fold = _of_fold(way.recipe, fold)
         model, _ = run_stages(of_fold, model, tokenizer, data, model_folder.parent, first=last, watch=watch)
         write_folder(model_folder, model, tokenizer, name=way.name, version="0", base=way.recipe.base)
     return model_folder

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -112,22 +113,30 @@ def teach(
     say is written where `folds` looks for it.
     """
     plan = read_recipe(recipe)
+    typer.echo("reading the data", err=True)
     texts = read_pool(data, count, plan.seed)
     shared = work / "teachers"
+
+    def write(known: Mapping[str, Sequence[Example]], own: Path, path: Path) -> None:
+        ends = []
+        for each in seeded(plan, teachers):
+            typer.echo(f"training the teacher of seed {each.seed}", err=True)
+            ends.append(train_teacher(each, known, base or plan.base, shared, own))
+        with typer.progressbar(texts, label="asking", file=sys.stderr) as bar:
+            teach_pool(ends, bar, path)
+        typer.echo(f"wrote {path}")
+
     if by is None:
-        loaded = _load(plan, data)
-        ends = [train_teacher(each, loaded, base or plan.base, shared, shared) for each in seeded(plan, teachers)]
-        typer.echo(f"wrote {teach_pool(ends, texts, output or work / SOURCES[TAUGHT].file)}")
+        write(_load(plan, data), shared, output or work / SOURCES[TAUGHT].file)
         return
     key: By = "outlet" if by == "outlet" else "article"
     if key == "outlet":
         plan, shared = apart_by_outlet(plan), work / "teachers-by-outlet"
-    for number, (train, _) in enumerate(split(apart_from_babe(plan, _load(plan, data)), key, plan.seed)):
+    for number, (train, _) in enumerate(split(apart_from_babe(plan, _load(plan, data)), key)):
         path = taught_of_fold(work / "folds", key, number)
         if (not only or number in only) and not path.is_file():
-            own = path.parent / "teachers"
-            ends = [train_teacher(each, train, base or plan.base, shared, own) for each in seeded(plan, teachers)]
-            typer.echo(f"wrote {teach_pool(ends, texts, path)}")
+            typer.echo(f"fold {number}, by {key}", err=True)
+            write(train, path.parent / "teachers", path)
 
 
 @app.command(name="calibrate")
@@ -291,7 +300,7 @@ def ways(
         read_basil(data / "basil_dev.jsonl"), sample_pages(clean(read_pages(data / SOURCES["pages"].file)))
     )
     folder = work / "ways"
-    for fold, (train, held) in list(enumerate(split(loaded, "article", plan.seed)))[:folds]:
+    for fold, (train, held) in list(enumerate(split(loaded, "article")))[:folds]:
         taught = taught_of_fold(work / "folds", "article", fold)
         known = {**train, TAUGHT: SOURCES[TAUGHT].read(taught)} if TAUGHT in names else train
         for way in (way for way in every if not only or way.name in only):

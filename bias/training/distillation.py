@@ -140,7 +140,7 @@ def pool(pages: Sequence[Page], examples: Iterable[Example], apart: Sequence[Exa
     return [text for text, again in zip(texts, repeated, strict=True) if not again]
 
 
-def teach(texts: Sequence[str], teachers: Encoder) -> Iterator[Example]:
+def teach(texts: Iterable[str], teachers: Encoder) -> Iterator[Example]:
     """The texts with what the teachers say as labels, in order, lazily; of attributed quotes also without them."""
     kept, read = tee(map(as_sentence, texts))
     results = teachers.encode(text for sentence in read for text in _readings(sentence))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,11 +37,13 @@ def train_teacher(recipe: Recipe, data: Data, base: str, shared: Path, folder: P
     return own / f"stage-{len(recipe.stages)}"
 
 
-def teach_pool(teachers: Sequence[Path], texts: Sequence[str], path: Path) -> Path:
+def teach_pool(teachers: Sequence[Path], texts: Iterable[str], path: Path) -> Path:
     """Ask the teachers about every text, and write the file that the data set `taught` is read from."""
     make_folder(path.parent)
+    with quiet():
+        opened = open_teachers(teachers)
     with row_writer(path) as writer:
-        for example in teach(texts, open_teachers(teachers)):
+        for example in teach(texts, opened):
             writer.write(taught_row(example))
     return path
 

@@ -634,8 +634,28 @@ def test_a_suffix_that_no_format_goes_by_is_refused(run: Run, story: Path, tmp_p
     result = run("score", story, "-o", tmp_path / "report.pdf")
     assert result.status == 2
     assert "no format goes by .pdf" in result.err
+    assert "use ," not in result.err
     assert not (tmp_path / "report.pdf").exists()
     assert run("score", story, "-o", tmp_path / "report.txt").status == 0
+
+
+def test_what_is_read_is_never_written_over(run: Run, story: Path, tmp_path: Path) -> None:
+    table, other = tmp_path / "rows.jsonl", tmp_path / "link.txt"
+    table.write_text(json.dumps({"text": "It rained."}) + "\n", "utf-8")
+    other.symlink_to(story)
+    before = story.read_bytes(), table.read_bytes()
+    for words in (
+        ("score", story, "-o", story),
+        ("score", story, "-o", other),
+        ("score", story.parent, "-o", story),
+        ("score", story, "-o", story, "--output-format", "json"),
+        ("predict", table, "-o", table),
+    ):
+        result = run(*words)
+        assert (result.status, result.out) == (2, "")
+        assert "is among what is read" in result.err
+    assert (story.read_bytes(), table.read_bytes()) == before
+    assert run("score", story.parent, "-o", story, "--exclude", story.name, "--exclude", "link.txt").status == 0
 
 
 def test_rows_without_an_article_stand_alone(run: Run, tmp_path: Path) -> None:

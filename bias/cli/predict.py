@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, groupby, tee
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,6 +28,7 @@ from bias.cli.options import (
 from bias.cli.progress import track
 from bias.cli.status import ExitStatus, until_closed
 from bias.cli.streams import complain, is_watched, standard_input
+from bias.cli.targets import refuse_input
 from bias.errors import ColumnError, EmptyTextError
 from bias.types import Sentence, SentenceResult
 
@@ -72,6 +74,7 @@ def predict(
 ) -> ExitStatus:
     """Add predictions to a table of sentences: probability, label, outlet_probability, voice and spans."""
     check_prior(prior)
+    refuse_input(output_file, [Path(table)])
     from bias.tables import iter_rows
 
     def read() -> Iterator[tuple[int, Row]]:

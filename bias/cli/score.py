@@ -41,6 +41,7 @@ from bias.cli.progress import track
 from bias.cli.settings_view import settings_in_force
 from bias.cli.status import ExitStatus, until_closed
 from bias.cli.streams import is_piped, standard_input
+from bias.cli.targets import refuse_input
 from bias.errors import UsageError
 from bias.types import Article, ArticleReport
 
@@ -147,6 +148,8 @@ def score(
     if show_settings:
         sys.stdout.writelines(settings_in_force(configuration, find_files(paths or ["-"], excluded), stdin_filename))
         return ExitStatus.DONE
+    if output_file is not None:
+        refuse_input(output_file, find_files(paths or [], excluded))
     inputs = read_all(
         paths or _piped(),
         encoding=encoding,
@@ -183,7 +186,7 @@ def _format_of(output_file: str | None) -> OutputFormat:
         return FORMATS[suffix]
     if suffix in PLAIN:
         return "full"
-    known = ", ".join(sorted({*FORMATS, *PLAIN}))
+    known = ", ".join(sorted(filter(None, {*FORMATS, *PLAIN})))
     raise UsageError(f"no format goes by {suffix}: name one with --output-format, or use {known}")
 
 

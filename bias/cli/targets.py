@@ -1,8 +1,9 @@
-"""Files for people to fill in or correct: never written over unasked."""
+"""Files that a command writes: never over what it reads, nor unasked over what people fill in or correct."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -32,3 +33,17 @@ def new_file(name: str | None, overwrite: bool, suffixes: Sequence[str]) -> Path
     if not path.parent.is_dir():
         raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
     return path
+
+
+def refuse_input(output: str | Path, inputs: Iterable[object]) -> None:
+    """Keep a command from replacing what it reads by what it makes of it.
+
+    Raises:
+        UsageError: the file to write is one of the inputs, by whatever name; what is no path is passed over.
+    """
+    path = Path(output)
+    if not path.is_file():
+        return
+    for name in inputs:
+        if isinstance(name, Path) and name.is_file() and os.path.samefile(path, name):
+            raise UsageError(f"{path} is among what is read, and would be lost: write to another file")

@@ -16,7 +16,7 @@ from taught import sentences, taught_model
 from tiny import tiny_model, tiny_tokenizer
 
 from bias.encoder import Encoder
-from bias.errors import InputError, ModelError
+from bias.errors import InputError, ModelError, UsageError
 from bias.training.data.augmentation import NEUTRAL, inserted, with_insertions
 from bias.training.data.examples import Example, withhold
 from bias.training.data.pages import SECTIONS, Page, learned_pages
@@ -25,9 +25,16 @@ from bias.training.distillation import LEAST, SHORTEST, Teachers, open_teachers,
 from bias.training.model import BiasModel
 from bias.training.recipe import Recipe, Stage, read_recipe
 from bias.training.shipped import teaching
-from bias.training.shipped.folds import apart_from_babe, cross_validate, read_out_of_fold, shared_stages, train_shared
+from bias.training.shipped.folds import (
+    PREDICTIONS,
+    apart_from_babe,
+    cross_validate,
+    read_out_of_fold,
+    shared_stages,
+    train_shared,
+)
 from bias.training.shipped.teaching import read_pool, seeded, taught_of_fold, teach_pool, train_teacher
-from bias.training.trainer import keep
+from bias.training.trainer import choose, keep
 from bias.types import CATEGORIES
 
 ROOT = Path(__file__).parents[1]
@@ -133,6 +140,15 @@ def test_a_word_is_put_into_what_teachers_call_neutral() -> None:
     assert not inserted(replace(neutral, techniques=(("doubt", 0.6),)), random.Random(1))
 
 
+def test_the_shipped_recipe_learns_what_teachers_say_of_words() -> None:
+    recipe = read_recipe(ROOT / "models" / "default" / "recipe.toml")
+    (stage,) = (stage for stage in recipe.stages if "taught" in stage.data)
+    (told,) = teach(TEXTS[:1], asked([taught_model()]))
+    (example, *_) = choose(stage, {"taught": [told], "own": [], "pages": [], "babe": []}, 1)
+    assert told.marks
+    assert example.marks == told.marks
+
+
 def test_the_shipped_recipes_know_when_the_experts_come_in() -> None:
     teacher = read_recipe(ROOT / "models" / "default" / "teacher.toml")
     assert shared_stages(teacher) == 1
@@ -149,14 +165,15 @@ def test_a_fold_learns_from_teachers_of_its_own(tmp_path: Path, tiny_folder: Pat
     data = {"babe": babe, "own": [*sentences(12, 900), leak]}
     teacher = Recipe("t", "x", (stage("own", apart_from="babe"), stage("babe")), blind=False)
     student = Recipe("s", "x", (stage("taught", "own", apart_from="babe"), stage("babe")), blind=False)
-    assert leak not in apart_from_babe(student, data)["own"]
-    assert apart_from_babe(student, data)["babe"] == babe
+    assert leak not in apart_from_babe(data, student)["own"]
+    assert apart_from_babe(data, student)["babe"] == babe
     assert shared_stages(student) == 0
     folds = tmp_path / "folds"
     end = train_teacher(teacher, data, str(tiny_folder), tmp_path / "teachers", tmp_path / "own")
     teach_pool([end], [example.text for example in sentences(24, 2000)], taught_of_fold(folds, "article", 1))
     shared = train_shared(student, data, str(tiny_folder), tmp_path / "shared")
-    rows = read_out_of_fold(cross_validate(student, data, shared, "article", folds, only=[1]))
+    assert cross_validate(student, data, shared, "article", folds, only=[1]) is None
+    rows = read_out_of_fold(folds / "article-1" / PREDICTIONS)
     assert {row.fold for row in rows} == {1}
     assert 5 <= len(rows) <= 15
 
@@ -172,8 +189,30 @@ def test_what_teachers_said_is_for_training_alone(tmp_path: Path, tiny_folder: P
         cross_validate(student, data, shared, "article", folds, only=[0])
     for done in ("stage-2", "stage-3"):  # as a machine left them that had what the teachers said
         shutil.copytree(shared, folds / "article-0" / done)
-    path = cross_validate(student, data, shared, "article", folds, only=[0])
-    assert {row.fold for row in read_out_of_fold(path)} == {0}
+    assert cross_validate(student, data, shared, "article", folds, only=[0]) is None
+    predictions = folds / "article-0" / PREDICTIONS
+    assert {row.fold for row in read_out_of_fold(predictions)} == {0}
+
+
+def test_predictions_are_put_together_once_every_fold_has_some(tmp_path: Path, tiny_folder: Path) -> None:
+    babe = [replace(example, source="babe", outlet="o") for example in sentences(50)]
+    data = {"babe": babe}
+    recipe = Recipe("s", "x", (stage("babe"),), blind=False)
+    shared = train_shared(recipe, data, str(tiny_folder), tmp_path / "shared")
+    folds, together = tmp_path / "folds", tmp_path / "folds" / "article.jsonl"
+    with pytest.raises(UsageError, match="no fold 9"):
+        cross_validate(recipe, data, shared, "article", folds, only=[9])
+    with pytest.raises(InputError, match="missing"):
+        read_out_of_fold(together)
+    assert cross_validate(recipe, data, shared, "article", folds, only=[0, 1, 2, 3]) is None
+    assert not together.exists()
+    assert cross_validate(recipe, data, shared, "article", folds, only=[4]) == together
+    rows = read_out_of_fold(together)
+    assert [row.fold for row in rows] == sorted(row.fold for row in rows)
+    assert sorted(row.example.text for row in rows) == sorted(example.text for example in babe)
+    before = together.read_bytes()
+    assert cross_validate(recipe, data, shared, "article", folds, only=[2]) == together
+    assert together.read_bytes() == before
 
 
 def test_the_pool_is_drawn_by_the_seed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -130,10 +130,34 @@ def test_differences_are_paired() -> None:
     assert math.isclose(table["good"]["facts"]["value"]["value"], 1.0)
 
 
+def test_what_every_fold_is_measured_on_is_drawn_with_all_its_readings() -> None:
+    flags = [{"group": str(i), "kind": "loaded-sly-opinionated", "flag": i % 2} for i in range(40)]
+    rest = [{"group": f"n{kind}", "kind": kind, "flag": 1} for kind in ("facts-neutral", "insertion-opinionated")]
+    swaps = [{"group": "0", "kind": kind, "changed": 0} for kind in ("parties", "places", "pronouns", "names")]
+    labelled = [{"group": str(i), "label": i % 2, "probability": i / 40, "flag": i % 3 % 2} for i in range(40)]
+    fold = {
+        "sentences": labelled,
+        "articles": labelled,
+        "cases": [*flags, *rest],
+        "swaps": swaps,
+        "pages": [{"group": str(i), "outlet": "a", "opinion": bool(i % 2), "score": i / 9} for i in range(9)],
+        "words": [{"group": "0", "counts": [3, 1, 1]}],
+    }
+
+    def width(folds: int, measure_name: str) -> float:
+        figure = compare({"one": [fold] * folds}, "one", draws=400)["one"][measure_name]["value"]
+        return float(figure["high"] - figure["low"])
+
+    for measure_name in ("sly", "pages", "average_precision"):  # nothing new is learned from reading it again
+        assert width(4, measure_name) == pytest.approx(width(1, measure_name), rel=0.25)
+    assert width(4, "auroc") < 0.75 * width(1, "auroc")  # other sentences in every fold
+
+
 def two_ways(folder: Path, first: str) -> tuple[Way, Way]:
     """Two of two stages, of which the first learns from the data of that name, that differ in the last."""
     of_both = "epochs = 1\nbatch_size = 8\nlearning_rate = 1e-4\n"
-    stages = "".join(f'[[stage]]\ndata = ["{name}"]\n{of_both}' for name in (first, "babe"))
+    apart = {"own": 'apart_from = "babe"\n'}
+    stages = "".join(f'[[stage]]\ndata = ["{name}"]\n{apart.get(name, "")}{of_both}' for name in (first, "babe"))
     path = folder / "recipe.toml"
     path.write_text(f'name = "x"\nbase = "x"\n{stages}', "utf-8")
     recipe = read_recipe(path)
@@ -143,14 +167,18 @@ def two_ways(folder: Path, first: str) -> tuple[Way, Way]:
 
 def test_what_ways_share_is_trained_once(tiny_folder: Path, tmp_path: Path) -> None:
     plain, other = two_ways(tmp_path, "own")
-    data = {"own": examples(16), "babe": examples()}
+    own = [replace(example, text=f"Own {example.text}", source="own") for example in examples(90)[60:]]
+    data = {"own": own, "babe": examples()}
     shared = tmp_path / "work" / "shared"
     folders = [train_way(way, 0, data, str(tiny_folder), tmp_path / "work") for way in (plain, other)]
     assert folders[0] != folders[1]
     (alike,) = shared.iterdir()
     trained = alike / "stage-1" / "model.safetensors"
     before = trained.stat().st_mtime_ns
-    train_way(plain, 1, {**data, "own": examples(8)}, str(tiny_folder), tmp_path / "work")
+    train_way(plain, 1, {**data, "babe": examples(30)}, str(tiny_folder), tmp_path / "work")
+    assert list(shared.iterdir()) == [alike]  # another part of BABE is another fold, and no matter here
+    relabelled = [replace(example, label=0.5) for example in own]
+    train_way(plain, 2, {**data, "own": relabelled}, str(tiny_folder), tmp_path / "work")
     assert len(list(shared.iterdir())) == 2  # other data, another first stage
     assert trained.stat().st_mtime_ns == before
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -45,5 +44,5 @@ def refuse_input(output: str | Path, inputs: Iterable[object]) -> None:
     if not path.is_file():
         return
     for name in inputs:
-        if isinstance(name, Path) and name.is_file() and os.path.samefile(path, name):
+        if isinstance(name, Path) and name.is_file() and path.samefile(name):
             raise UsageError(f"{path} is among what is read, and would be lost: write to another file")

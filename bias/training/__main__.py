@@ -11,7 +11,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from bias.cli.status import ExitStatus
+from bias.cli.streams import complain
 from bias.detector import Detector
+from bias.errors import BiasError, UsageError
+from bias.output import atomic_write
 from bias.training.calibration import calibrate as calibration
 from bias.training.calibration import newsmap
 from bias.training.calibration import reference as corpus
@@ -69,7 +73,7 @@ def _trained(work: Path, recipe: Recipe, stage: int) -> Path:
 @app.command()
 def folds(
     data: Data,
-    by: Annotated[str, typer.Option(help="Split by article (five folds) or by outlet (two).")] = "article",
+    by: Annotated[By, typer.Option(help="Split by article (five folds) or by outlet (two).")] = "article",
     recipe: RecipeFile = DEFAULT_RECIPE,
     work: Work = DEFAULT_WORK,
     base: Annotated[str | None, typer.Option(help="Encoder folder; as the recipe has it if not given.")] = None,
@@ -82,21 +86,20 @@ def folds(
     --work` left in the work folder, by outlet trained anew, without the outlets of BABE. What a fold's teachers say
     must be there: `teach --by`.
     """
-    key: By = "outlet" if by == "outlet" else "article"
     plan = read_recipe(recipe)
     shared = _trained(work, plan, 1).parent
-    if key == "outlet":
+    if by == "outlet":
         plan, shared = apart_by_outlet(plan), work / "folds" / "shared-by-outlet"
     loaded = _load(plan, data)
     trained = train_shared(plan, loaded, base or plan.base, shared)
-    path = cross_validate(plan, loaded, trained, key, work / "folds", jobs, only or ())
-    typer.echo(f"wrote {path}")
+    path = cross_validate(plan, loaded, trained, by, work / "folds", jobs, only or ())
+    typer.echo(f"wrote {path}" if path else "done; the predictions are put together once every fold has been trained")
 
 
 @app.command()
 def teach(
     data: Data,
-    by: Annotated[str | None, typer.Option(help="Teach the folds by article or outlet; all data if not given.")] = None,
+    by: Annotated[By | None, typer.Option(help="Teach the folds by article or outlet; all data if not given.")] = None,
     recipe: RecipeFile = DEFAULT_TEACHER,
     work: Work = DEFAULT_WORK,
     base: Annotated[str | None, typer.Option(help="Encoder folder; as the recipe has it if not given.")] = None,
@@ -129,14 +132,19 @@ def teach(
     if by is None:
         write(_load(plan, data), shared, output or work / SOURCES[TAUGHT].file)
         return
-    key: By = "outlet" if by == "outlet" else "article"
-    if key == "outlet":
+    if output is not None:
+        raise UsageError("-o is for the file of all data: what the teachers of folds say is put where `folds` looks")
+    if by == "outlet":
         plan, shared = apart_by_outlet(plan), work / "teachers-by-outlet"
-    for number, (train, _) in enumerate(split(apart_from_babe(plan, _load(plan, data)), key)):
-        path = taught_of_fold(work / "folds", key, number)
-        if (not only or number in only) and not path.is_file():
-            typer.echo(f"fold {number}, by {key}", err=True)
-            write(train, path.parent / "teachers", path)
+    for number, (train, _) in enumerate(split(apart_from_babe(_load(plan, data), plan), by)):
+        path = taught_of_fold(work / "folds", by, number)
+        if only and number not in only:
+            continue
+        if path.is_file():
+            typer.echo(f"{path} is there already")
+            continue
+        typer.echo(f"fold {number}, by {by}", err=True)
+        write(train, path.parent / "teachers", path)
 
 
 @app.command(name="calibrate")
@@ -170,7 +178,7 @@ def _with_bar(pages: Iterable[Page]) -> Iterator[Page]:
 
 @app.command()
 def figures(
-    by: Annotated[str, typer.Option(help="Which folds: article or outlet.")] = "article",
+    by: Annotated[By, typer.Option(help="Which folds: article or outlet.")] = "article",
     work: Work = DEFAULT_WORK,
 ) -> None:
     """Figures of the method and the baselines on out-of-fold predictions, with 95 % intervals."""
@@ -294,8 +302,12 @@ def ways(
     """
     plan = read_recipe(recipe)
     every = read_ways(path or recipe.with_name("ways.toml"), plan)
-    names = dict.fromkeys((*(n for way in every for n in way.recipe.data), "babe"))
-    loaded = apart_from_babe(plan, {name: read_source(name, data) for name in names if name != TAUGHT})
+    if unknown := sorted(set(only or ()) - {way.name for way in every}):
+        raise UsageError(f"there is no way {unknown[0]!r}, only {', '.join(way.name for way in every)}")
+    chosen = [way for way in every if not only or way.name in only]
+    names = dict.fromkeys((*(n for way in chosen for n in way.recipe.data), "babe"))
+    read = {name: read_source(name, data) for name in names if name != TAUGHT}
+    loaded = apart_from_babe(read, *(way.recipe for way in chosen))
     material = Material(
         read_basil(data / "basil_dev.jsonl"), sample_pages(clean(read_pages(data / SOURCES["pages"].file)))
     )
@@ -303,19 +315,25 @@ def ways(
     for fold, (train, held) in list(enumerate(split(loaded, "article")))[:folds]:
         taught = taught_of_fold(work / "folds", "article", fold)
         known = {**train, TAUGHT: SOURCES[TAUGHT].read(taught)} if TAUGHT in names else train
-        for way in (way for way in every if not only or way.name in only):
+        for way in chosen:
             measured = folder / way.name / str(fold) / "measured.json"
             if not measured.is_file():
                 typer.echo(f"{way.name}, fold {fold}: training", err=True)
                 model = train_way(way, fold, known, base or plan.base, folder)
-                measured.write_text(json.dumps(measure(Detector(model), held, material)), "utf-8")
+                rows = measure(Detector(model), held, material)
+                with atomic_write(measured) as file:
+                    file.write(json.dumps(rows))
     found = {
         way.name: [json.loads(file.read_text("utf-8")) for file in sorted((folder / way.name).glob("*/measured.json"))]
         for way in every
     }
-    complete = {name: rows for name, rows in found.items() if len(rows) == len(found[every[0].name]) > 0}
+    first = every[0].name
+    if not found[first]:
+        typer.echo(f"nothing to compare with yet: train {first!r} as well", err=True)
+        return
+    complete = {name: rows for name, rows in found.items() if len(rows) == len(found[first])}
     about = {way.name: way.about for way in every}
-    _report(work, "ways", {"folds": folds, "about": about, "figures": compare(complete, every[0].name)})
+    _report(work, "ways", {"folds": len(found[first]), "about": about, "figures": compare(complete, first)})
 
 
 @app.command()
@@ -333,4 +351,8 @@ def _report(work: Path, part: str, values: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    app()
+    try:
+        app()
+    except BiasError as error:
+        complain(str(error))
+        sys.exit(ExitStatus.ERROR)

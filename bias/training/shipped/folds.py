@@ -20,8 +20,10 @@ from tokenizers import Tokenizer
 from transformers import set_seed
 
 from bias.detector import Detector
+from bias.errors import InputError, UsageError
 from bias.evidence import evidence
 from bias.lexicon import default_lexicon
+from bias.output import atomic_write, new_folder
 from bias.scoring import find_terms
 from bias.training.bases import open_base
 from bias.training.data.examples import Example, article_groups, as_sentence
@@ -32,6 +34,9 @@ from bias.training.model import BiasModel
 from bias.training.recipe import Recipe, Stage
 from bias.training.trainer import apart, choose, keep, run_stages
 from bias.types import Prediction
+
+PREDICTIONS = "predictions.jsonl"
+"""What a fold's model says of the part that it was kept from, in the fold's folder."""
 
 TAUGHT = "taught"
 """The set of what teachers say: each fold has its own."""
@@ -107,9 +112,10 @@ def split(data: Data, by: By) -> Iterator[tuple[Data, Sequence[Example]]]:
         yield {**data, "babe": [babe[i] for i in train]}, [babe[i] for i in held]
 
 
-def apart_from_babe(recipe: Recipe, data: Data) -> Data:
-    """The data without what the recipe keeps apart from any of BABE: a fold's training part is not all of it."""
-    kept = {name: stage.apart_by for stage in recipe.stages if stage.apart_from == "babe" for name in stage.data}
+def apart_from_babe(data: Data, *recipes: Recipe) -> Data:
+    """The data without what the recipes keep apart from any of BABE: a fold's training part is not all of it."""
+    stages = [stage for recipe in recipes for stage in recipe.stages if stage.apart_from == "babe"]
+    kept = {name: stage.apart_by for stage in stages for name in stage.data}
     parted = {name: apart(data[name], data["babe"], by) for name, by in kept.items() if name in data and name != "babe"}
     return {**data, **parted}
 
@@ -122,7 +128,7 @@ def cross_validate(
     folder: Path,
     jobs: int = 1,
     only: Collection[int] = (),
-) -> Path:
+) -> Path | None:
     """Train on every fold (or some of them) from the shared stages, predict what was held out with the int8 engine.
 
     `shared` is the model after the stages that every fold shares, which must have been trained apart from BABE, its
@@ -130,9 +136,14 @@ def cross_validate(
     What a fold learns from teachers, they must have learned without the fold's own part: `taught.parquet` in the fold's
     folder, which a fold that is trained already needs no more.
 
-    Returns the path of all predictions (JSONL of `OutOfFold`).
+    Returns the path of all predictions (JSONL of `OutOfFold`); None as long as a fold has none.
+
+    Raises:
+        UsageError: there is no fold of a number in `only`.
     """
-    data = apart_from_babe(recipe, data)
+    if unknown := sorted(set(only) - set(range(FOLDS[by]))):
+        raise UsageError(f"there is no fold {unknown[0]} by {by}: they are numbered from 0 to {FOLDS[by] - 1}")
+    data = apart_from_babe(data, recipe)
     first = shared_stages(recipe)
     before = [example for stage in recipe.stages[:first] for example in choose(stage, data, recipe.seed)]
     tasks = [
@@ -141,11 +152,13 @@ def cross_validate(
         if not only or number in only
     ]
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        parts = list(
-            pool.map(_run_fold, *zip(*tasks, strict=True), [max(1, torch.get_num_threads() // jobs)] * len(tasks))
-        )
+        list(pool.map(_run_fold, *zip(*tasks, strict=True), [max(1, torch.get_num_threads() // jobs)] * len(tasks)))
+    parts = [folder / f"{by}-{number}" / PREDICTIONS for number in range(FOLDS[by])]
+    if not all(part.is_file() for part in parts):
+        return None
     path = folder / f"{by}.jsonl"
-    path.write_text("".join(part.read_text("utf-8") for part in parts), "utf-8")
+    with atomic_write(path) as file:
+        file.writelines(part.read_text("utf-8") for part in parts)
     return path
 
 
@@ -159,18 +172,20 @@ def _run_fold(
     folder: Path,
     number: int,
     threads: int,
-) -> Path:
+) -> None:
     torch.set_num_threads(threads)
-    path = folder / "predictions.jsonl"
+    path = folder / PREDICTIONS
     if path.is_file():
-        return path
+        return
     trained = (folder / f"stage-{len(recipe.stages)}").is_dir()
     if not trained and any(TAUGHT in stage.data for stage in recipe.stages[first:]):
         train = {**train, TAUGHT: SOURCES[TAUGHT].read(folder / SOURCES[TAUGHT].file)}
     tokenizer = Tokenizer.from_file(str(shared / "tokenizer.json"))
     tokenizer.enable_truncation(recipe.max_tokens)
     model, _ = run_stages(recipe, BiasModel.from_pretrained(shared), tokenizer, train, folder, first=first)
-    write_folder(folder / "model", model, tokenizer, name=recipe.name, version="0", base=recipe.base)
+    if not (folder / "model").is_dir():
+        with new_folder(folder / "model") as scratch:
+            write_folder(scratch, model, tokenizer, name=recipe.name, version="0", base=recipe.base)
     labelled = [_without_pupils(stage) for stage in recipe.stages[first:]]
     fitted = _baselines([*before, *(e for stage in labelled for e in choose(stage, train, recipe.seed))])
     groups = article_groups(held)
@@ -189,8 +204,8 @@ def _run_fold(
         )
         for example, group, prediction, a, b in zip(held, groups, predictions, tfidf, lexicon, strict=True)
     ]
-    path.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), "utf-8")
-    return path
+    with atomic_write(path) as file:
+        file.writelines(json.dumps(asdict(row)) + "\n" for row in rows)
 
 
 def _without_pupils(stage: Stage) -> Stage:
@@ -225,7 +240,13 @@ def _hits(examples: Sequence[Example]) -> np.ndarray:
 
 
 def read_out_of_fold(path: Path) -> list[OutOfFold]:
-    """The predictions that `cross_validate` wrote."""
+    """The predictions that `cross_validate` wrote.
+
+    Raises:
+        InputError: there are none yet.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} is missing: `folds` writes it once every fold is trained")
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     return [_out_of_fold(row) for row in rows]
 

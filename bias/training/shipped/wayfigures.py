@@ -260,17 +260,21 @@ MEASURED: Mapping[str, tuple[str, Callable[[Rows], float]]] = {
 }
 """The rows of each measure, and what is made of them."""
 
+OF_FOLD = frozenset({"sentences", "words", "swaps"})
+"""Rows of what a fold left out; the others (articles, pages, cases) are of the same items in every fold."""
+
 
 def compare(ways: Mapping[str, Sequence[dict[str, Rows]]], first: str, draws: int = 500) -> dict[str, Any]:
     """Each measure of every way, and its paired difference from the first one, with 95 % intervals.
 
     `ways` holds the measured rows of every fold, the same folds for all. Groups (articles, events, pages) are drawn
-    together, the same ones for both of a pair.
+    together, the same ones for both of a pair; what every fold is measured on is drawn with all its readings at once.
     """
     table: dict[str, Any] = {}
     for measure_name, (part, of) in MEASURED.items():
         rows = {name: [row for fold in folds for row in fold[part]] for name, folds in ways.items()}
-        keys = [f"{number}-{row['group']}" for number, fold in enumerate(ways[first]) for row in fold[part]]
+        numbered = ((number if part in OF_FOLD else "all", fold) for number, fold in enumerate(ways[first]))
+        keys = [f"{number}-{row['group']}" for number, fold in numbered for row in fold[part]]
         samples = cluster_draws(keys, draws)
         values = {name: np.array([_value(of, found, sample) for sample in samples]) for name, found in rows.items()}
         for name, found in rows.items():

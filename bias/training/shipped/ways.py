@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from transformers import set_seed
 
 from bias.errors import DataError
+from bias.output import new_folder
 from bias.training.bases import open_base
 from bias.training.folder import write_folder
 from bias.training.model import BiasModel
@@ -63,6 +64,7 @@ def _way(values: Mapping[str, Any], recipe: Recipe, path: Path) -> Way:
 def train_way(way: Way, fold: int, data: Data, base: str, folder: Path, watch: Watch | None = None) -> Path:
     """The calibratable model of a way on a fold's data; its seed is the recipe's and the fold's number.
 
+    The data must have been parted from all of BABE before (`apart_from_babe`).
     The last stage is a way's own. Those before it are trained once for all ways that are alike so far, and for all
     folds as long as they know nothing of BABE. What is in the folder is not trained again. Returns the model folder.
     """
@@ -75,7 +77,8 @@ def train_way(way: Way, fold: int, data: Data, base: str, folder: Path, watch: W
     of_fold = _of_fold(way.recipe, fold)
     with quiet():
         model, _ = run_stages(of_fold, model, tokenizer, data, model_folder.parent, first=last, watch=watch)
-        write_folder(model_folder, model, tokenizer, name=way.name, version="0", base=way.recipe.base)
+        with new_folder(model_folder) as scratch:
+            write_folder(scratch, model, tokenizer, name=way.name, version="0", base=way.recipe.base)
     return model_folder
 
 
@@ -87,7 +90,7 @@ def _after(recipe: Recipe, count: int, fold: int, data: Data, base: str, folder:
         return opened.model, opened.tokenizer
     seeded = recipe if count <= shared_stages(recipe) else _of_fold(recipe, fold)
     so_far = replace(seeded, stages=recipe.stages[:count])
-    place = folder / _digest(so_far, data)
+    place = folder / _digest(so_far, data, base)
     trained = place / f"stage-{count}"
     if not trained.is_dir():
         model, tokenizer = _after(recipe, count - 1, fold, data, base, folder)
@@ -102,9 +105,12 @@ def _of_fold(recipe: Recipe, fold: int) -> Recipe:
     return replace(recipe, seed=recipe.seed + fold)
 
 
-def _digest(recipe: Recipe, data: Data) -> str:
-    """What decides the recipe's stages, as a name for their folder."""
-    names = dict.fromkeys(name for stage in recipe.stages for name in (*stage.data, *filter(None, [stage.apart_from])))
+def _digest(recipe: Recipe, data: Data, base: str) -> str:
+    """What decides the recipe's stages, as a name for their folder.
+
+    What they are kept apart from has no part in it: `data` has nothing of that left, whichever the fold.
+    """
+    names = dict.fromkeys(name for stage in recipe.stages for name in stage.data)
     decided = [
         [asdict(stage) for stage in recipe.stages],
         recipe.losses,
@@ -112,6 +118,8 @@ def _digest(recipe: Recipe, data: Data) -> str:
         recipe.max_tokens,
         recipe.blind,
         recipe.layers,
-        {name: hashlib.sha256("\n".join(e.text for e in data[name]).encode()).hexdigest() for name in names},
+        recipe.dropout,
+        base,
+        {name: hashlib.sha256("\n".join(map(repr, data[name])).encode()).hexdigest() for name in names},
     ]
     return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:12]

@@ -215,6 +215,31 @@ def test_predictions_are_put_together_once_every_fold_has_some(tmp_path: Path, t
     assert together.read_bytes() == before
 
 
+def test_by_outlet_teachers_are_asked_of_other_outlets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sets = {
+        "babe": [Example("The mayor shamefully sold the park on Friday.", "babe", 1.0, outlet="fox news")],
+        "basil": [Example("Snow fell on the hills of the north.", "basil", 0.0, outlet="new york times")],
+        "anno-lexical": [
+            Example("A plan for the old harbour was read.", "anno-lexical", outlet="fox news"),
+            Example("A plan for the new bridge was read.", "anno-lexical", outlet="vox"),
+            Example("Snow fell on the hills of the north.", "anno-lexical", outlet="vox"),
+        ],
+    }
+    pages = [page(i, outlet, "news") for outlet in ("foxnews.com", "npr.org") for i in range(4)]
+    monkeypatch.setattr(teaching, "read_pages", lambda path: pages)
+    monkeypatch.setattr(teaching, "clean", list)
+    monkeypatch.setattr(teaching, "read_source", lambda name, data: sets.get(name, []))
+    every, others = (" ".join(read_pool(tmp_path, by=by)) for by in ("article", "outlet"))
+    assert "foxnews.com" in every
+    assert "harbour" in every
+    assert "foxnews.com" not in others
+    assert "harbour" not in others
+    for texts in (every, others):
+        assert "npr.org" in texts
+        assert "bridge" in texts
+        assert "hills" not in texts  # BASIL's, which the model is measured on
+
+
 def test_the_pool_is_drawn_by_the_seed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     texts = [f"Rain fell on day {number}." for number in range(50)]
     monkeypatch.setattr(teaching, "read_pages", lambda path: [])

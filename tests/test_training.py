@@ -117,6 +117,7 @@ def test_babe_is_read_with_its_words_and_opinion(tmp_path: Path) -> None:
 def test_outlets_have_one_name() -> None:
     assert outlet_name("The Federalist") == outlet_name("Federalist") == outlet_name("the-federalist")
     assert outlet_name("NYT") == outlet_name("The New York Times")
+    assert outlet_name("foxnews.com") == outlet_name("Fox News")  # of a page, and of BABE
     assert outlet_name(None) == ""
 
 

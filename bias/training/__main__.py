@@ -117,7 +117,7 @@ def teach(
     """
     plan = read_recipe(recipe)
     typer.echo("reading the data", err=True)
-    texts = read_pool(data, count, plan.seed)
+    texts = read_pool(data, count, plan.seed, by or "article")
     shared = work / "teachers"
 
     def write(known: Mapping[str, Sequence[Example]], own: Path, path: Path) -> None:

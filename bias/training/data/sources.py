@@ -38,8 +38,22 @@ OUTLET_ALIASES = {
     "hpo": "huffpost",
     "fox": "fox news",
     "fox news (online news)": "fox news",
-    "reuters.com": "reuters",
     "breitbart news": "breitbart",
+    # Hosts of BABE's outlets: of a page no more is known than its address.
+    "alternet.org": "alternet",
+    "breitbart.com": "breitbart",
+    "foxnews.com": "fox news",
+    "huffingtonpost.com": "huffpost",
+    "huffpost.com": "huffpost",
+    "msnbc.com": "msnbc",
+    "nypost.com": "new york post",
+    "nytimes.com": "new york times",
+    "reuters.com": "reuters",
+    "theblaze.com": "theblaze",
+    "thedailybeast.com": "the daily beast",
+    "thefederalist.com": "the federalist",
+    "theguardian.com": "the guardian",
+    "usatoday.com": "usa today",
 }
 
 OPINION = {"Entirely factual": 0.0, "Somewhat factual but also opinionated": 0.5, "Expresses writer’s opinion": 1.0}
@@ -239,6 +253,11 @@ _BABE = "mediabiasgroup/BABE"
 _ANNO = "mediabiasgroup/anno-lexical"
 _ON_HUB = "on the Hugging Face hub"
 
+
+def _of_pages(rows: Iterable[Mapping[str, Any]]) -> Iterator[Example]:
+    return (replace(example, outlet=outlet_name(example.outlet)) for example in page_examples(rows))
+
+
 SOURCES: dict[str, Source] = {
     "babe": Source("babe_train_dev.csv", _babe, f"{_BABE} {_ON_HUB}", "CC BY-NC-SA 4.0", (_BABE, "train")),
     "anno-lexical": Source(
@@ -254,7 +273,7 @@ SOURCES: dict[str, Source] = {
     "mpqa": Source("mpqa.parquet", _labelled("mpqa"), "the site of the MPQA opinion corpus", "research"),
     "subj": Source("subj.parquet", _labelled("subj"), f"SetFit/subj {_ON_HUB}", "research", ("SetFit/subj", "train")),
     "cw-hard": Source("cw_hard.parquet", _labelled("cw-hard"), "CW-Hard (Hube and Fetahu 2019)", "CC BY-SA"),
-    "pages": Source("news_articles.parquet", page_examples, "`ramybaly/Article-Bias-Prediction` on GitHub", "research"),
+    "pages": Source("news_articles.parquet", _of_pages, "`ramybaly/Article-Bias-Prediction` on GitHub", "research"),
     "basil": Source("basil_dev.jsonl", _basil, "`launchnlp/BASIL` on the Hugging Face hub", "research"),
     "taught": Source("taught.parquet", _taught, "`python -m bias.training teach`, which makes it", "as its sentences"),
     "own": Source("", lambda _: iter(read_own()), "bias/training/sentences in this project", "Apache-2.0"),

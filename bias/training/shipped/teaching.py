@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from bias.output import row_writer
 from bias.training.data.pages import clean, read_pages
-from bias.training.data.sources import SOURCES, read_source
+from bias.training.data.sources import SOURCES, outlet_name, outlets_of, read_source
 from bias.training.data.splits import By
 from bias.training.distillation import open_teachers, pool, taught_row, teach
 from bias.training.model import BiasModel
@@ -57,14 +57,23 @@ ASKED = ("anno-lexical", "cw-hard", "mpqa", "semeval-2023")
 """Data sets whose texts teachers are asked about, whatever their labels: news, columns, an encyclopaedia."""
 
 
-def read_pool(data: Path, count: int | None = None, seed: int = 0) -> list[str]:
+MEASURED_ON = ("babe", "basil")
+"""Data sets that the model is measured on: teachers are not asked about a sentence of theirs."""
+
+
+def read_pool(data: Path, count: int | None = None, seed: int = 0, by: By = "article") -> list[str]:
     """What teachers are asked about: half of the pages of every outlet, and the texts of `ASKED`.
 
-    With a `count`, no more of them than that, drawn by the seed.
+    By outlet, nothing of an outlet of BABE's. With a `count`, no more of them than that, drawn by the seed.
     """
     pages = clean(read_pages(data / SOURCES["pages"].file))
     others = [example for name in ASKED for example in read_source(name, data)]
-    texts = pool(pages, others, read_source("babe", data))
+    kept = [example for name in MEASURED_ON for example in read_source(name, data)]
+    if by == "outlet":
+        barred = outlets_of([example for example in kept if example.source == "babe"])
+        pages = [page for page in pages if outlet_name(page.outlet) not in barred]
+        others = [example for example in others if example.outlet not in barred]
+    texts = pool(pages, others, kept)
     return texts if count is None or count >= len(texts) else random.Random(seed).sample(texts, count)
 
 

@@ -44,10 +44,13 @@ def info(
     from bias.modelfolder import model_folder, open_model
 
     model = open_model(model_folder(folder))
-    facts = {**describe(model), "verified": "all files" if verify else "files for scoring", "figures": figures(model)}
+    verified = "files for scoring and training" if verify else "files for scoring"
+    facts = {**describe(model), "verified": verified, "figures": figures(model)}
     if verify:
         facts["checked"] = checked(model)
-    facts["training"] = training(model)
+    record = training(model)
+    if record is not None or output_format == "json":
+        facts["training"] = record
     if output_format == "json":
         print(json.dumps(facts, indent=2))
     else:

@@ -138,11 +138,14 @@ _DESCRIBED = {
     TRAINABLE: "the same weights before quantisation, fp16, to train on from",
     CONFIG: "the shape of those weights",
     TOKENIZER: "the tokenizer of the base",
-    MANIFEST: "calibration, thresholds, percentiles of the reference corpus, sha256 of every file",
+    MANIFEST: "calibration, thresholds, percentiles of the reference corpus, sha256 of the four files above",
     "recipe.toml": "how it was trained",
+    "teacher.toml": "how its teachers are trained",
+    "ways.toml": "what the ways of training below change of the recipe",
     RUN: "the record of the training run",
     METRICS: "the figures below",
     "seen.txt": "fingerprints of the sentences that it was made from, so that no measurement takes them for new",
+    "LICENSE": "the terms of the weights",
 }
 
 

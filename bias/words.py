@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-WORD = re.compile(r"\w+(?:[-'’]\w+)*")
+_LETTERS = r"\w[\w\u0300-\u036f]*"
+"""Accents may stand behind their letters (Unicode's decomposed form, as PDF files and macOS have it)."""
+
+WORD = re.compile(rf"{_LETTERS}(?:[-'’]{_LETTERS})*")
 """A word: letters and digits, with inner hyphens and apostrophes ("Biden-Harris", "don't")."""
 
-_BEGINNING = re.compile(rf"(?<!\w)(?<!\w[-'’]){WORD.pattern}")
+_BEGINNING = re.compile(rf"(?<![\w\u0300-\u036f])(?<![\w\u0300-\u036f][-'’]){WORD.pattern}")
 """A word, but not the rest of one."""
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -149,6 +150,14 @@ def test_the_rest_of_a_word_is_no_word() -> None:
     assert found == [(word[0], word.start() + 1) for word in WORD.finditer(text)]
     window = [(0, 0), *inside[text.index("known") : text.index("do it") + 1], (0, 0)]
     assert [word[0] for word, _ in first_pieces(text, window)] == ["vote", "isn't", "don't", "do"]
+
+
+def test_a_word_whose_accents_stand_behind_their_letters_is_whole() -> None:
+    text = unicodedata.normalize("NFD", "The naïve mayor’s Élysée café-owner cheered.")
+    words = ["The", "naïve", "mayor’s", "Élysée", "café-owner", "cheered"]
+    assert [unicodedata.normalize("NFC", match[0]) for match in WORD.finditer(text)] == words
+    offsets = tiny_tokenizer().encode(text).offsets
+    assert [match.span() for match, _ in first_pieces(text, offsets)] == [m.span() for m in WORD.finditer(text)]
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,7 @@ def extract(page: str) -> tuple[str | None, str, tuple[Stretch, ...]]:
     titles = [title for title in found if title]
     opening, closing = _free_signs(tree)
     _sign(tree, opening, closing)
+    _mark_block_quotes(tree)
     document = bare_extraction(tree, include_comments=False, include_tables=False)
     if document is None or not document.text:
         raise EmptyTextError("no article found in the page")
@@ -118,6 +119,17 @@ def _sign(tree: HtmlElement, opening: str, closing: str) -> None:
             element.text = text
     for element in spent:
         element.drop_tag()
+
+
+def _mark_block_quotes(tree: HtmlElement) -> None:
+    """Put the sign of block quotes before their paragraphs, for extraction leaves nothing else of them."""
+    whole = tree.xpath("//blockquote[not(.//p or .//li)]")
+    for element in [*tree.xpath("//blockquote//p | //blockquote//li"), *whole]:
+        if element.text_content().strip():
+            element.text = f"> {(element.text or '').lstrip()}"
+    for line in tree.xpath("//blockquote//br"):
+        if line.tail and line.tail.strip():
+            line.tail = f"> {line.tail.lstrip()}"
 
 
 def _walk(tree: HtmlElement) -> Iterator[tuple[str, HtmlElement]]:

@@ -607,6 +607,23 @@ def test_html_gives_the_extracted_article_and_says_so(tmp_path: Path, name: str)
     assert article.warnings == (EXTRACTED,)
 
 
+@pytest.mark.parametrize(
+    ("quote", "lines"),
+    [
+        ("<p>He lied to us.</p><p>He <b>has</b> to go.</p>", ["> He lied to us.", "> He has to go."]),
+        ("<p><i>He lied</i> to us.</p>", ["> He lied to us."]),
+        ("He lied to us.<br>He has to go.", ["> He lied to us.", "> He has to go."]),
+        ("<blockquote><p>He lied to us.</p></blockquote><p>He has to go.</p>", ["> He lied to us.", "> He has to go."]),
+        ("<p> </p><p>He lied to us.</p>", ["> He lied to us."]),
+    ],
+)
+def test_block_quotes_of_a_page_keep_their_sign(quote: str, lines: list[str]) -> None:
+    page = PAGE.replace("<p>The tax pays", f"<blockquote>{quote}</blockquote><p>The tax pays")
+    text = read_bytes(page.encode(), "a.html").text
+    assert [line for line in text.splitlines() if "He " in line] == lines
+    assert "\nThe tax pays" in text
+
+
 def test_a_page_without_a_headline_in_its_text_is_kept_whole() -> None:
     page = PAGE.replace("<h1>Council raises tax</h1>", "").replace("og:title", "og:other")
     article = read_bytes(page.encode(), "a.html")

@@ -6,6 +6,7 @@ text -> pairs of marks (marks.py) -> what each is and who governs it (quotes.py,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -25,8 +26,8 @@ __all__ = ["Quote", "attribute", "find_quotes"]
 def find_quotes(text: str, sentences: Sequence[Sentence] | None = None) -> tuple[Quote, ...]:
     """The outermost quotations of `text`, in order and without overlap.
 
-    A quotation over several paragraphs, each re-opened, is one quote a paragraph. `sentences` defaults to
-    `segmentation.segment(text)`.
+    A quotation over several paragraphs, each re-opened, is one quote a paragraph; so is a paragraph of a block quote.
+    `sentences` defaults to `segmentation.segment(text)`.
     """
     if sentences is None:
         sentences = segment(text)
@@ -37,19 +38,32 @@ def attribute(text: str, sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
     """The same sentences with `voice`, `withheld`, `speaker`, `verb` and `loaded_verb` filled.
 
     `sentences` are those of an article in order, or one that stands alone; their offsets count in `text`. A quotation
-    without an attribution of its own has the speaker of the quotation before it. Linear in the text.
+    without an attribution of its own has the speaker of the quotation before it. A block quote, of which every line
+    begins with ">" as in Markdown, is quoted whole. Linear in the text.
     """
-    return tuple(
-        _voiced(sentence, tokens, paragraph.quotes)
-        for paragraph in _paragraphs(text, sentences)
-        for sentence, tokens in zip(paragraph.sentences, paragraph.frames, strict=True)
-    )
+    return tuple(sentence for paragraph in _paragraphs(text, sentences) for sentence in paragraph.voiced())
+
+
+_QUOTED_LINE = re.compile(r"[ \t]*>(?![\d=])")
+"""A line of a block quote, and not of a number ("more than 100" as ">100")."""
 
 
 class _Paragraph(NamedTuple):
+    """`frames` are those of the sentences; None in a block quote, which is one quotation."""
+
     sentences: list[Sentence]
-    frames: list[Frame]
+    frames: list[Frame] | None
     quotes: list[Quote]
+
+    def voiced(self) -> Iterator[Sentence]:
+        if self.frames is not None:
+            for sentence, tokens in zip(self.sentences, self.frames, strict=True):
+                yield _voiced(sentence, tokens, self.quotes)
+            return
+        (block,) = self.quotes
+        for sentence in self.sentences:
+            whole = ((sentence.start, sentence.end),)
+            yield replace(sentence, voice="quoted", withheld=whole, speaker=block.speaker)
 
 
 def _paragraphs(text: str, sentences: Sequence[Sentence]) -> Iterator[_Paragraph]:
@@ -57,6 +71,9 @@ def _paragraphs(text: str, sentences: Sequence[Sentence]) -> Iterator[_Paragraph
     speaker: str | None = None
     for _, group in groupby(sentences, key=lambda sentence: sentence.paragraph):
         members = list(group)
+        if (block := _block(text, members, speaker)) is not None:
+            yield _Paragraph(members, None, [block])
+            continue
         found = pairs(text, [(sentence.start, sentence.end) for sentence in members])
         frames = [frame(text, sentence.start, sentence.end, found) for sentence in members]
         quotes = _with_speakers(_classified(text, found, frames), frames, speaker)
@@ -67,6 +84,15 @@ def _paragraphs(text: str, sentences: Sequence[Sentence]) -> Iterator[_Paragraph
         else:
             speaker = quotes[last].speaker if last is not None and quotes[last].kind == "attributed" else None
         yield _Paragraph(members, frames, quotes)
+
+
+def _block(text: str, sentences: Sequence[Sentence], speaker: str | None) -> Quote | None:
+    """The paragraph as a quotation where it is a block quote, of the speaker who introduced it or went on in it."""
+    start, end = sentences[0].start, sentences[-1].end
+    lines = text[start:end].splitlines()
+    if not lines or not all(map(_QUOTED_LINE.match, lines)):
+        return None
+    return Quote(start, end, start, end, "attributed", speaker=speaker, whole=True)
 
 
 def _classified(text: str, found: Sequence[Pair], frames: Sequence[Frame]) -> list[Quote]:

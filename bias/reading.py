@@ -39,6 +39,7 @@ from bias.types import Article
 SUFFIXES = (".txt", ".md", ".markdown", ".html", ".htm", *TABLE_SUFFIXES)
 """The files that are read from a folder. A file that is named itself may have any suffix, and is text by default."""
 
+TAGS = "the tags of HTML are scored like text: the name of a page ends in .html (for standard input: --stdin-filename)"
 EXTRACTED = "offsets are those of the text extracted from the page, not of the HTML file"
 
 STDIN = "<stdin>"
@@ -49,6 +50,7 @@ Excluded = Callable[[Path, bool], bool]
 _HTML_SUFFIXES = (".html", ".htm")
 _MARKDOWN_SUFFIXES = (".md", ".markdown")
 _FRONT_MATTER = re.compile(r"---[ \t]*\r?\n.*?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+_HTML = re.compile(r"</(?:p|div|body|html|script|article)>", re.IGNORECASE)
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 
 
@@ -175,6 +177,8 @@ def read_bytes(data: bytes, source: str = "<bytes>", encoding: str = "utf-8", er
         comments = tuple(find_comments(text, markdown=True))
         warnings += (*_markup_warnings(text), *warnings_of(text, comments))
         ignored = stretches(comments, len(text))
+    elif _HTML.search(text):
+        warnings += (TAGS,)
     article = read_text(text, source, title=title)
     return replace(article, warnings=warnings + article.warnings, ignored=ignored)
 

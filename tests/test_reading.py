@@ -26,7 +26,7 @@ from bias.errors import (
     TooLargeError,
     UsageError,
 )
-from bias.reading import EXTRACTED, ReadFailure, read, read_all, read_bytes, read_text
+from bias.reading import EXTRACTED, TAGS, ReadFailure, read, read_all, read_bytes, read_text
 from bias.tables import iter_rows
 from bias.types import Article
 
@@ -622,6 +622,12 @@ def test_block_quotes_of_a_page_keep_their_sign(quote: str, lines: list[str]) ->
     text = read_bytes(page.encode(), "a.html").text
     assert [line for line in text.splitlines() if "He " in line] == lines
     assert "\nThe tax pays" in text
+
+
+def test_a_page_that_is_named_like_a_text_is_told_of() -> None:
+    assert read_bytes(PAGE.encode(), "a.txt").warnings == (TAGS,)
+    assert TAGS not in read_bytes(PAGE.encode(), "a.html").warnings
+    assert not read_bytes(b"He wrote <b>no</b>, and 3 < 4.", "a.txt").warnings
 
 
 def test_a_page_without_a_headline_in_its_text_is_kept_whole() -> None:

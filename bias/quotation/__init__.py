@@ -22,6 +22,9 @@ from bias.types import Sentence
 
 __all__ = ["Quote", "attribute", "find_quotes"]
 
+_QUOTED_LINE = re.compile(r"[ \t]*>(?![\d=])")
+"""A line of a block quote, and not of a number ("more than 100" as ">100")."""
+
 
 def find_quotes(text: str, sentences: Sequence[Sentence] | None = None) -> tuple[Quote, ...]:
     """The outermost quotations of `text`, in order and without overlap.
@@ -42,10 +45,6 @@ def attribute(text: str, sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
     begins with ">" as in Markdown, is quoted whole. Linear in the text.
     """
     return tuple(sentence for paragraph in _paragraphs(text, sentences) for sentence in paragraph.voiced())
-
-
-_QUOTED_LINE = re.compile(r"[ \t]*>(?![\d=])")
-"""A line of a block quote, and not of a number ("more than 100" as ">100")."""
 
 
 class _Paragraph(NamedTuple):

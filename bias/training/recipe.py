@@ -27,9 +27,9 @@ class Stage:
     with the quotes withheld, where the label of the outlet's own words is known.
 
     `soft_labels` is the part that the share of the annotators' votes has in a label, where it is known (Uma et al.
-    2021; true is all of it). `soft_words` learns the words from the share of annotators that marked each. `auxiliary`
-    data sets, whose label is something akin to opinion, teach the opinion head alone. `insertions` is the share of the
-    stage's sentences that are learned from once more with a word put in
+    2021; true is all of it). `soft_words` learns the words from the share of annotators that marked each, or
+    from what teachers say of each. `auxiliary` data sets, whose label is something akin to opinion, teach the opinion
+    head alone. `insertions` is the share of the stage's sentences that are learned from once more with a word put in
     (`bias.training.data.augmentation`). `class_weights` weighs the two labels as if each were half of the stage. With a
     `soup` of several, the stage is trained that many times, by the recipe's seed and those after it, and ends with the
     mean of their weights (Wortsman et al. 2022): part of what an ensemble gains, at the price of one model in use.

@@ -170,7 +170,7 @@ class TestReading:
         write(tmp_path, "known", kind="mft", about="Facts.", cases=[FACT], known_failure=True, bound=0.3)
         swap, known = read_checklist(tmp_path)
         assert swap.cases == (Template("{x} won.", "neutral", ("Ann won.", "Bo won.")),)
-        assert known == Capability("known", "mft", "Facts.", (Statement(FACT["text"], "neutral"),), True, 0.3)  # type: ignore[arg-type]
+        assert known == Capability("known", "mft", "Facts.", (Statement(FACT["text"], "neutral"),), True, 0.3)
 
     @pytest.mark.parametrize(
         ("content", "fault"),

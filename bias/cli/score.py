@@ -148,8 +148,7 @@ def score(
     if show_settings:
         sys.stdout.writelines(settings_in_force(configuration, find_files(paths or ["-"], excluded), stdin_filename))
         return ExitStatus.DONE
-    if output_file is not None:
-        refuse_input(output_file, find_files(paths or [], excluded))
+    refuse_input(output_file, (file for file in find_files(paths or [], excluded) if isinstance(file, Path)))
     inputs = read_all(
         paths or _piped(),
         encoding=encoding,

@@ -34,15 +34,13 @@ def new_file(name: str | None, overwrite: bool, suffixes: Sequence[str]) -> Path
     return path
 
 
-def refuse_input(output: str | Path, inputs: Iterable[object]) -> None:
-    """Keep a command from replacing what it reads by what it makes of it.
+def refuse_input(output: str | None, inputs: Iterable[Path]) -> None:
+    """Keep a command from replacing what it reads by what it makes of it; None or `-` is standard output.
 
     Raises:
-        UsageError: the file to write is one of the inputs, by whatever name; what is no path is passed over.
+        UsageError: the file to write is one of the inputs, by whatever name.
     """
-    path = Path(output)
-    if not path.is_file():
+    if output is None or output == "-" or not Path(output).is_file():
         return
-    for name in inputs:
-        if isinstance(name, Path) and name.is_file() and path.samefile(name):
-            raise UsageError(f"{path} is among what is read, and would be lost: write to another file")
+    if any(path.is_file() and path.samefile(output) for path in inputs):
+        raise UsageError(f"{output} is among what is read, and would be lost: write to another file")

@@ -138,7 +138,7 @@ _DESCRIBED = {
     TRAINABLE: "the same weights before quantisation, fp16, to train on from",
     CONFIG: "the shape of those weights",
     TOKENIZER: "the tokenizer of the base",
-    MANIFEST: "calibration, thresholds, percentiles of the reference corpus, sha256 of the four files above",
+    MANIFEST: "calibration, thresholds, percentiles of the reference corpus, sha256 of the files above",
     "recipe.toml": "how it was trained",
     "teacher.toml": "how its teachers are trained",
     "ways.toml": "what the ways of training below change of the recipe",

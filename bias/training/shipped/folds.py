@@ -23,13 +23,13 @@ from bias.detector import Detector
 from bias.errors import InputError, UsageError
 from bias.evidence import evidence
 from bias.lexicon import default_lexicon
-from bias.output import atomic_write, new_folder
+from bias.output import atomic_write
 from bias.scoring import find_terms
 from bias.training.bases import open_base
 from bias.training.data.examples import Example, article_groups, as_sentence
 from bias.training.data.sources import SOURCES
 from bias.training.data.splits import By
-from bias.training.folder import write_folder
+from bias.training.folder import new_model_folder, write_folder
 from bias.training.model import BiasModel
 from bias.training.recipe import Recipe, Stage
 from bias.training.trainer import apart, choose, keep, run_stages
@@ -184,7 +184,7 @@ def _run_fold(
     tokenizer.enable_truncation(recipe.max_tokens)
     model, _ = run_stages(recipe, BiasModel.from_pretrained(shared), tokenizer, train, folder, first=first)
     if not (folder / "model").is_dir():
-        with new_folder(folder / "model") as scratch:
+        with new_model_folder(folder / "model") as scratch:
             write_folder(scratch, model, tokenizer, name=recipe.name, version="0", base=recipe.base)
     labelled = [_without_pupils(stage) for stage in recipe.stages[first:]]
     fitted = _baselines([*before, *(e for stage in labelled for e in choose(stage, train, recipe.seed))])

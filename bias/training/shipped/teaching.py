@@ -56,7 +56,6 @@ def taught_of_fold(folder: Path, by: By, number: int) -> Path:
 ASKED = ("anno-lexical", "cw-hard", "mpqa", "semeval-2023")
 """Data sets whose texts teachers are asked about, whatever their labels: news, columns, an encyclopaedia."""
 
-
 MEASURED_ON = ("babe", "basil")
 """Data sets that the model is measured on: teachers are not asked about a sentence of theirs."""
 
@@ -68,12 +67,12 @@ def read_pool(data: Path, count: int | None = None, seed: int = 0, by: By = "art
     """
     pages = clean(read_pages(data / SOURCES["pages"].file))
     others = [example for name in ASKED for example in read_source(name, data)]
-    kept = [example for name in MEASURED_ON for example in read_source(name, data)]
+    babe, basil = (read_source(name, data) for name in MEASURED_ON)
     if by == "outlet":
-        barred = outlets_of([example for example in kept if example.source == "babe"])
+        barred = outlets_of(babe)
         pages = [page for page in pages if outlet_name(page.outlet) not in barred]
         others = [example for example in others if example.outlet not in barred]
-    texts = pool(pages, others, kept)
+    texts = pool(pages, others, [*babe, *basil])
     return texts if count is None or count >= len(texts) else random.Random(seed).sample(texts, count)
 
 

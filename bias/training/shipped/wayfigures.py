@@ -273,8 +273,8 @@ def compare(ways: Mapping[str, Sequence[dict[str, Rows]]], first: str, draws: in
     table: dict[str, Any] = {}
     for measure_name, (part, of) in MEASURED.items():
         rows = {name: [row for fold in folds for row in fold[part]] for name, folds in ways.items()}
-        numbered = ((number if part in OF_FOLD else "all", fold) for number, fold in enumerate(ways[first]))
-        keys = [f"{number}-{row['group']}" for number, fold in numbered for row in fold[part]]
+        measured = [(number if part in OF_FOLD else 0, fold[part]) for number, fold in enumerate(ways[first])]
+        keys = [f"{number}-{row['group']}" for number, part_rows in measured for row in part_rows]
         samples = cluster_draws(keys, draws)
         values = {name: np.array([_value(of, found, sample) for sample in samples]) for name, found in rows.items()}
         for name, found in rows.items():

@@ -14,9 +14,8 @@ from tokenizers import Tokenizer
 from transformers import set_seed
 
 from bias.errors import DataError
-from bias.output import new_folder
 from bias.training.bases import open_base
-from bias.training.folder import write_folder
+from bias.training.folder import new_model_folder, write_folder
 from bias.training.model import BiasModel
 from bias.training.quiet import quiet
 from bias.training.recipe import Recipe, recipe_of
@@ -77,7 +76,7 @@ def train_way(way: Way, fold: int, data: Data, base: str, folder: Path, watch: W
     of_fold = _of_fold(way.recipe, fold)
     with quiet():
         model, _ = run_stages(of_fold, model, tokenizer, data, model_folder.parent, first=last, watch=watch)
-        with new_folder(model_folder) as scratch:
+        with new_model_folder(model_folder) as scratch:
             write_folder(scratch, model, tokenizer, name=way.name, version="0", base=way.recipe.base)
     return model_folder
 

@@ -25,7 +25,7 @@ from bias.training.data.basil import read_basil
 from bias.training.data.examples import Example
 from bias.training.data.pages import Page, clean, read_pages
 from bias.training.data.sources import SOURCES, read_source
-from bias.training.data.splits import By, read_seen
+from bias.training.data.splits import By, fingerprint, read_seen
 from bias.training.folder import update_manifest
 from bias.training.model import BiasModel
 from bias.training.recipe import Recipe, read_recipe
@@ -195,7 +195,10 @@ def figures(
 
 @app.command()
 def news(data: Data, model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK) -> None:
-    """Figures of the news prior on BASIL's whole articles, each event by maps fitted on the others."""
+    """Figures of the news prior on BASIL's whole articles, each event by maps fitted on the others.
+
+    Where sentences of theirs are among what the model was made from, also without those events.
+    """
     rows = newsmap.read_news(Detector(model), read_basil(data / "basil_dev.jsonl"))
     counts = {
         "articles": len({row.article for row in rows}),
@@ -203,7 +206,11 @@ def news(data: Data, model: Model = DEFAULT_MODEL, work: Work = DEFAULT_WORK) ->
         "written": sum(row.written for row in rows),
         "outlets_own": sum(row.outlets_own for row in rows),
     }
-    _report(work, "news", {**counts, **newsmap.cross_fitted_news(rows)})
+    seen = read_seen(model)
+    known = [row.event for row in rows if fingerprint(row.prediction.sentence.text) in seen]
+    without = newsmap.cross_fitted_news([row for row in rows if row.event not in known]) if known else None
+    told = without and {"sentences": len(known), "events": len(set(known)), "outlet_without": without["outlet"]}
+    _report(work, "news", {**counts, **newsmap.cross_fitted_news(rows), **({"known": told} if told else {})})
 
 
 @app.command()

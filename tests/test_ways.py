@@ -56,6 +56,39 @@ def test_every_shipped_way_is_a_recipe_and_the_first_is_the_recipe_itself() -> N
     assert all(way.recipe != RECIPE and "babe" in way.recipe.data for way in ways[1:])
 
 
+def test_a_way_changes_the_one_that_it_is_beside(tmp_path: Path) -> None:
+    path = tmp_path / "ways.toml"
+    path.write_text(
+        """
+        [[way]]
+        name = "recipe"
+        about = "as it is"
+        [[way]]
+        name = "short"
+        about = "two stages"
+        stages = [1, 4]
+        losses = { token = 0.0 }
+        [way.stage.4]
+        epochs = 1
+        limits = {}
+        [[way]]
+        name = "short, soup"
+        about = "and a soup"
+        beside = "short"
+        losses = { opinion = 0.0 }
+        [way.stage.4]
+        soup = 3
+        """,
+        "utf-8",
+    )
+    recipe, short, soup = read_ways(path, RECIPE)
+    assert [way.beside for way in (recipe, short, soup)] == ["recipe", "recipe", "short"]
+    assert recipe.recipe == RECIPE
+    assert short.recipe.stages == (RECIPE.stages[0], replace(RECIPE.stages[3], epochs=1, limits={}))
+    assert soup.recipe.stages == (RECIPE.stages[0], replace(short.recipe.stages[1], soup=3))
+    assert soup.recipe.losses == {**RECIPE.losses, "token": 0.0, "opinion": 0.0}
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
@@ -63,6 +96,7 @@ def test_every_shipped_way_is_a_recipe_and_the_first_is_the_recipe_itself() -> N
         ('[[way]]\nname = "x"', "about"),
         ('[[way]]\nname = "x"\nabout = "y"\n[way.stage.9]\nepochs = 1', "9"),
         ('[[way]]\nname = "x"\nabout = "y"\n[way.stage.1]\nepochs = -1', "epochs is a number above 0"),
+        ('[[way]]\nname = "x"\nabout = "y"\n[[way]]\nname = "z"\nabout = "y"\nbeside = "a"', "which is none of x"),
     ],
 )
 def test_a_bad_file_of_ways_is_one_error(tmp_path: Path, text: str, fault: str) -> None:
@@ -87,9 +121,9 @@ def test_a_model_is_measured(tiny_detector: Detector) -> None:
     assert len(rows["sentences"]) == 60
     assert {row["kind"] for row in rows["swaps"]} == {"parties", "places"}
     assert len(rows["pages"]) == 6
-    table = compare({"one": [rows], "same": [rows]}, "one", draws=20)
-    assert set(table["one"]) == set(MEASURED)
-    for figures in table["same"].values():
+    table = compare({0: rows}, {0: rows}, draws=20)
+    assert set(table) == set(MEASURED)
+    for figures in table.values():
         assert figures["difference"]["value"] in (0.0, None)
 
 
@@ -122,12 +156,15 @@ def test_differences_are_paired() -> None:
             "words": words,
         }
 
-    table = compare({"good": [fold(0.95)], "bad": [fold(0.6)]}, "good", draws=200)
-    found = table["bad"]["macro_f1"]
-    assert found["value"]["value"] < 0.7 < 0.9 < table["good"]["macro_f1"]["value"]["value"]
+    good, bad = {0: fold(0.95)}, {0: fold(0.6)}
+    table = compare(good, good, draws=200)
+    found = compare(bad, good, draws=200)["macro_f1"]
+    assert found["value"]["value"] < 0.7 < 0.9 < table["macro_f1"]["value"]["value"]
     assert found["difference"]["high"] < -0.15
-    assert table["good"]["word_f1"]["value"]["value"] == pytest.approx(8 / 11, abs=1e-4)
-    assert math.isclose(table["good"]["facts"]["value"]["value"], 1.0)
+    assert table["word_f1"]["value"]["value"] == pytest.approx(8 / 11, abs=1e-4)
+    assert math.isclose(table["facts"]["value"]["value"], 1.0)
+    # a fold that the way was not trained on says nothing of it
+    assert compare(bad, {**good, 1: fold(0.5)}, draws=200)["macro_f1"] == found
 
 
 def test_what_every_fold_is_measured_on_is_drawn_with_all_its_readings() -> None:
@@ -145,7 +182,8 @@ def test_what_every_fold_is_measured_on_is_drawn_with_all_its_readings() -> None
     }
 
     def width(folds: int, measure_name: str) -> float:
-        figure = compare({"one": [fold] * folds}, "one", draws=400)["one"][measure_name]["value"]
+        measured = dict.fromkeys(range(folds), fold)
+        figure = compare(measured, measured, draws=400)[measure_name]["value"]
         return float(figure["high"] - figure["low"])
 
     for measure_name in ("sly", "pages", "average_precision"):  # nothing new is learned from reading it again
@@ -162,7 +200,7 @@ def two_ways(folder: Path, first: str) -> tuple[Way, Way]:
     path.write_text(f'name = "x"\nbase = "x"\n{stages}', "utf-8")
     recipe = read_recipe(path)
     changed = replace(recipe, stages=(recipe.stages[0], replace(recipe.stages[1], soft_words=True)))
-    return Way("plain", "", recipe), Way("other", "", changed)
+    return Way("plain", "", "plain", recipe), Way("other", "", "plain", changed)
 
 
 def test_what_ways_share_is_trained_once(tiny_folder: Path, tmp_path: Path) -> None:

@@ -302,7 +302,7 @@ def ways(
     folds: Annotated[int, typer.Option(help="Folds (and seeds) to train, of five.", min=1, max=FOLDS["article"])] = 1,
     work: Work = DEFAULT_WORK,
 ) -> None:
-    """Train each way fold by fold, measure it, and compare all that have been measured with the first.
+    """Train each way fold by fold, measure it, and compare all that have been measured with what they are beside.
 
     What has been measured is kept in the work folder and not done again. What the folds' teachers say must be there:
     `teach --by article`.
@@ -330,17 +330,26 @@ def ways(
                 rows = measure(Detector(model), held, material)
                 with atomic_write(measured) as file:
                     file.write(json.dumps(rows))
-    found = {
-        way.name: [json.loads(file.read_text("utf-8")) for file in sorted((folder / way.name).glob("*/measured.json"))]
+    found = {way.name: _measured(folder / way.name) for way in every}
+    table = {
+        way.name: {
+            "about": way.about,
+            "beside": way.beside,
+            "folds": len(common),
+            "figures": compare(found[way.name], found[way.beside]),
+        }
         for way in every
+        if (common := found[way.name].keys() & found[way.beside].keys())
     }
-    first = every[0].name
-    if not found[first]:
-        typer.echo(f"nothing to compare with yet: train {first!r} as well", err=True)
+    if not table:
+        typer.echo("nothing to compare with yet: train what the ways are beside as well", err=True)
         return
-    complete = {name: rows for name, rows in found.items() if len(rows) == len(found[first])}
-    about = {way.name: way.about for way in every}
-    _report(work, "ways", {"folds": len(found[first]), "about": about, "figures": compare(complete, first)})
+    _report(work, "ways", table)
+
+
+def _measured(folder: Path) -> dict[int, Any]:
+    """What was measured of a way, by fold."""
+    return {int(file.parent.name): json.loads(file.read_text("utf-8")) for file in folder.glob("*/measured.json")}
 
 
 @app.command()

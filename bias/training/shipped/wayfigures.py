@@ -264,24 +264,28 @@ OF_FOLD = frozenset({"sentences", "words", "swaps"})
 """Rows of what a fold left out; the others (articles, pages, cases) are of the same items in every fold."""
 
 
-def compare(ways: Mapping[str, Sequence[dict[str, Rows]]], first: str, draws: int = 500) -> dict[str, Any]:
-    """Each measure of every way, and its paired difference from the first one, with 95 % intervals.
+Folds = Mapping[int, Mapping[str, Rows]]
+"""What `measure` found of a way, by the number of the fold that it was trained without."""
 
-    `ways` holds the measured rows of every fold, the same folds for all. Groups (articles, events, pages) are drawn
-    together, the same ones for both of a pair; what every fold is measured on is drawn with all its readings at once.
+
+def compare(way: Folds, reference: Folds, draws: int = 500) -> dict[str, Any]:
+    """Each measure of a way, and its paired difference from the reference, with 95 % intervals.
+
+    Both over the folds that the two have in common. Groups (articles, events, pages) are drawn together, the same ones
+    for both of the pair; what every fold is measured on is drawn with all its readings at once.
     """
+    common = sorted(way.keys() & reference.keys())
     table: dict[str, Any] = {}
-    for measure_name, (part, of) in MEASURED.items():
-        rows = {name: [row for fold in folds for row in fold[part]] for name, folds in ways.items()}
-        measured = [(number if part in OF_FOLD else 0, fold[part]) for number, fold in enumerate(ways[first])]
-        keys = [f"{number}-{row['group']}" for number, part_rows in measured for row in part_rows]
+    for name, (part, of) in MEASURED.items():
+        rows, others = ([row for fold in common for row in found[fold][part]] for found in (way, reference))
+        folds = [(fold if part in OF_FOLD else 0, way[fold][part]) for fold in common]
+        keys = [f"{fold}-{row['group']}" for fold, of_fold in folds for row in of_fold]
         samples = cluster_draws(keys, draws)
-        values = {name: np.array([_value(of, found, sample) for sample in samples]) for name, found in rows.items()}
-        for name, found in rows.items():
-            table.setdefault(name, {})[measure_name] = {
-                "value": _figure(of(found), values[name]).to_dict(),
-                "difference": _figure(of(found) - of(rows[first]), values[name] - values[first]).to_dict(),
-            }
+        drawn, drawn_others = (np.array([_value(of, found, sample) for sample in samples]) for found in (rows, others))
+        table[name] = {
+            "value": _figure(of(rows), drawn).to_dict(),
+            "difference": _figure(of(rows) - of(others), drawn - drawn_others).to_dict(),
+        }
     return table
 
 

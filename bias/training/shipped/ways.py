@@ -25,10 +25,11 @@ from bias.training.trainer import Watch, run_stages
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A recipe under a name, with what it is about."""
+    """A recipe under a name, with what it is about, and the name of the way that it is held against."""
 
     name: str
     about: str
+    beside: str
     recipe: Recipe
 
 
@@ -36,28 +37,51 @@ def read_ways(path: Path, recipe: Recipe) -> list[Way]:
     """The ways of a TOML file, each as what it changes of the recipe.
 
     A `[[way]]` has `name` and `about`, and optionally `stages`, the numbers of the stages that it keeps, `stage`, a
-    table of changes by the number of a stage, `losses` and `blind`.
+    table of changes by the number of a stage, `losses` and `blind`. Where it is `beside` a way that comes before it,
+    and not the first one, it changes that one.
 
     Raises:
-        DataError: the file is not in that form, or a way is no recipe.
+        DataError: the file is not in that form, a way is no recipe, or is beside none that comes before it.
     """
+    ways: list[Way] = []
+    changes: dict[str, Mapping[str, Any]] = {}
     try:
-        ways = tomli.loads(path.read_text("utf-8"))["way"]
-        return [_way(values, recipe, path) for values in ways]
+        for values in tomli.loads(path.read_text("utf-8"))["way"]:
+            name, about = values["name"], values["about"]
+            beside = values.get("beside", ways[0].name if ways else name)
+            if ways and beside not in changes:
+                raise DataError(f"{path}: {name} is beside {beside!r}, which is none of {', '.join(changes)}")
+            changes[name] = _joined(changes.get(beside, {}), values)
+            changed = recipe_of(_changed(recipe.to_dict(), changes[name]), f"{path}: {name}")
+            ways.append(Way(name, about, beside, changed))
     except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path}: not a readable file of ways: {error!r}") from error
+    return ways
 
 
-def _way(values: Mapping[str, Any], recipe: Recipe, path: Path) -> Way:
-    plain = recipe.to_dict()
+def _joined(changes: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes with more of them on top."""
+    stages = (changes.get("stage", {}), more.get("stage", {}))
+    return {
+        **changes,
+        **more,
+        "losses": {**changes.get("losses", {}), **more.get("losses", {})},
+        "stage": {n: {**stages[0].get(n, {}), **stages[1].get(n, {})} for n in {**stages[0], **stages[1]}},
+    }
+
+
+def _changed(plain: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's values with changes."""
     stages = {str(number): dict(stage) for number, stage in enumerate(plain["stage"], 1)}
-    for number, changes in values.get("stage", {}).items():
-        stages[number] |= changes
-    kept = [str(number) for number in values.get("stages", range(1, len(stages) + 1))]
-    plain["stage"] = [stages[number] for number in kept]
-    plain["losses"] = {**plain["losses"], **values.get("losses", {})}
-    plain["blind"] = values.get("blind", recipe.blind)
-    return Way(values["name"], values["about"], recipe_of(plain, f"{path}: {values['name']}"))
+    for number, of_stage in changes["stage"].items():
+        stages[number] |= of_stage
+    kept = [str(number) for number in changes.get("stages", range(1, len(stages) + 1))]
+    return {
+        **plain,
+        "stage": [stages[number] for number in kept],
+        "losses": {**plain["losses"], **changes["losses"]},
+        "blind": changes.get("blind", plain["blind"]),
+    }
 
 
 def train_way(way: Way, fold: int, data: Data, base: str, folder: Path, watch: Watch | None = None) -> Path:
@@ -72,9 +96,9 @@ def train_way(way: Way, fold: int, data: Data, base: str, folder: Path, watch: W
         return model_folder
     data = {name: data[name] for name in dict.fromkeys((*way.recipe.data, "babe"))}
     last = len(way.recipe.stages) - 1
-    model, tokenizer = _after(way.recipe, last, fold, data, base, folder / "shared")
     of_fold = _of_fold(way.recipe, fold)
     with quiet():
+        model, tokenizer = _after(way.recipe, last, fold, data, base, folder / "shared")
         model, _ = run_stages(of_fold, model, tokenizer, data, model_folder.parent, first=last, watch=watch)
         with new_model_folder(model_folder) as scratch:
             write_folder(scratch, model, tokenizer, name=way.name, version="0", base=way.recipe.base)
@@ -93,8 +117,7 @@ def _after(recipe: Recipe, count: int, fold: int, data: Data, base: str, folder:
     trained = place / f"stage-{count}"
     if not trained.is_dir():
         model, tokenizer = _after(recipe, count - 1, fold, data, base, folder)
-        with quiet():
-            run_stages(so_far, model, tokenizer, data, place, first=count - 1)
+        run_stages(so_far, model, tokenizer, data, place, first=count - 1)
     tokenizer = Tokenizer.from_file(str(trained / "tokenizer.json"))
     tokenizer.enable_truncation(recipe.max_tokens)
     return BiasModel.from_pretrained(trained), tokenizer

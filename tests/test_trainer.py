@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import tiny_model, tiny_tokenizer
 
+from bias.training.agreement import divergence
 from bias.training.checkpoints import is_whole, latest_whole
 from bias.training.data.examples import Example
 from bias.training.features import training_order
@@ -122,6 +123,31 @@ def test_a_soup_is_the_mean_of_trainings_by_several_seeds(tmp_path: Path) -> Non
     assert {m.steps for m in moments} == {2 * steps}
     assert curve[-1]["step"] == steps
     assert not list((tmp_path / "soup").glob("checkpoints-*"))
+
+
+def test_consistency_has_two_readings_by_different_dropout_agree(tmp_path: Path) -> None:
+    def apart(consistency: float) -> float:
+        model = tiny_model()
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.3
+        stage = replace(STAGE, epochs=20, consistency=consistency)
+        tokenizer = tiny_tokenizer()
+        recipe = replace(RECIPE, stages=(stage,))
+        trained, _ = run_stages(recipe, model, tokenizer, {"t": EXAMPLES}, tmp_path / str(consistency))
+        ids = torch.tensor([tokenizer.encode(text).ids for text in TEXTS[:1]]).repeat(400, 1)
+        with torch.no_grad():
+            return float(trained.train()(ids)["sentence"].sigmoid().std())
+
+    assert apart(5.0) < apart(0.0) / 2
+
+
+@given(st.floats(-9, 9), st.floats(-9, 9))
+def test_the_divergence_is_the_mean_of_both_ways(one: float, other: float) -> None:
+    given_two = torch.tensor([one, other], dtype=torch.float64)
+    first, second = (torch.distributions.Bernoulli(logits=logit) for logit in given_two)
+    both = (torch.distributions.kl_divergence(first, second) + torch.distributions.kl_divergence(second, first)) / 2
+    assert divergence(*given_two) == pytest.approx(float(both), abs=1e-9)
 
 
 def test_the_best_weights_on_development_count_and_training_stops(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ class Stage:
     (`bias.training.data.augmentation`). `class_weights` weighs the two labels as if each were half of the stage. With a
     `soup` of several, the stage is trained that many times, by the recipe's seed and those after it, and ends with the
     mean of their weights (Wortsman et al. 2022): part of what an ensemble gains, at the price of one model in use.
+    `consistency` is the weight of the loss by which two readings of a sentence with different dropout should agree
+    (R-Drop, Liang et al. 2021; their alpha is twice this).
     """
 
     data: tuple[str, ...]
@@ -52,6 +54,7 @@ class Stage:
     insertions: float = 0.0
     class_weights: bool = False
     soup: int = 1
+    consistency: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +298,7 @@ _OF_STAGE: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "insertions": _NOT_BELOW_0,
     "class_weights": _BOOL,
     "soup": _COUNT,
+    "consistency": _NOT_BELOW_0,
 }
 _OF_PARTS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "development": _SHARE,

@@ -19,11 +19,12 @@ from sklearn import metrics
 from tokenizers import Tokenizer
 from torch.nn import Parameter
 from torch.optim import AdamW
-from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers import EvalPrediction, TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
 
 from bias.errors import DataError
 from bias.training.adapters import add_adapters, load_checkpoint, merge_adapters
+from bias.training.agreement import AgreeingTrainer
 from bias.training.calibration.fitting import macro_f1_threshold
 from bias.training.checkpoints import Sealing, latest_whole, read_state
 from bias.training.data.augmentation import with_insertions
@@ -141,8 +142,9 @@ def train_stage(
     if checkpoint is not None and halt.is_due(read_state(checkpoint).log_history):
         state = read_state(checkpoint)
     else:
-        trainer = Trainer(
+        trainer = AgreeingTrainer(
             model=model,
+            consistency=stage.consistency,
             args=_arguments(stage, folder, seed, batch_size, steps, interval, watched is not None, cpu),
             train_dataset=features.select(order),
             eval_dataset=watched,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +130,15 @@ def _of_fold(recipe: Recipe, fold: int) -> Recipe:
 def _digest(recipe: Recipe, data: Data, base: str) -> str:
     """What decides the recipe's stages, as a name for their folder.
 
-    What they are kept apart from has no part in it: `data` has nothing of that left, whichever the fold.
+    What they are kept apart from has no part in it: `data` has nothing of that left, whichever the fold. Nor has what is
+    at its default, so that a new key of recipes leaves the names as they were.
     """
     names = dict.fromkeys(name for stage in recipe.stages for name in stage.data)
     decided = [
-        [asdict(stage) for stage in recipe.stages],
+        [
+            {f.name: getattr(stage, f.name) for f in fields(stage) if getattr(stage, f.name) != f.default}
+            for stage in recipe.stages
+        ],
         recipe.losses,
         recipe.seed,
         recipe.max_tokens,

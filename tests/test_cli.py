@@ -509,10 +509,15 @@ def test_info_tells_data_and_figures_of_a_model_that_has_them(
     folder = tmp_path / "model"
     shutil.copytree(tiny_folder, folder)
     (folder / "recipe.toml").write_text('[[stage]]\ndata = ["a", "b"]\n[[stage]]\ndata = ["b", "c"]\n')
-    (folder / "metrics.json").write_text('{"article": {"mcc": {"value": 0.61, "low": 0.55, "high": 0.67}}}')
+    ours = {"article": {"mcc": {"value": 0.61, "low": 0.55, "high": 0.67}}}
+    (folder / "metrics.json").write_text(json.dumps({**ours, "ways": {"plain": {"folds": 3}}}))
     assert main(["info", str(folder)]) == 0
     lines = {" ".join(line.split()) for line in capsys.readouterr().out.splitlines()}
     assert {"data a, b, c", "figures article mcc 0.61 (0.55 to 0.67)"} <= lines
+    assert not any(line.startswith("figures ways") for line in lines)
+    assert any(line.startswith("figures of other ways of training in README.md") for line in lines)
+    assert main(["info", str(folder), "--output-format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["figures"]["ways"]["plain"] == {"folds": 3}
     assert not any(line.startswith("training") for line in lines)  # no record of it is not "no training"
     seeds = [{"seed": 13, "figures": {"macro_f1": 0.8}}, {"seed": 14, "figures": {"macro_f1": 0.9}}]
     (folder / "run.json").write_text(json.dumps({"seconds": 60.5, "parts": {"train": 7}, "seeds": seeds, "seed": 14}))

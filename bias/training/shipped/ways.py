@@ -130,8 +130,8 @@ def _of_fold(recipe: Recipe, fold: int) -> Recipe:
 def _digest(recipe: Recipe, data: Data, base: str) -> str:
     """What decides the recipe's stages, as a name for their folder.
 
-    What they are kept apart from has no part in it: `data` has nothing of that left, whichever the fold. Nor has what is
-    at its default, so that a new key of recipes leaves the names as they were.
+    What they are kept apart from has no part in it: `data` has nothing of that left, whichever the fold. Nor has what
+    is at its default, so that a new key of recipes leaves the names as they were.
     """
     names = dict.fromkeys(name for stage in recipe.stages for name in stage.data)
     decided = [

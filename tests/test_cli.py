@@ -515,7 +515,7 @@ def test_info_tells_data_and_figures_of_a_model_that_has_them(
     lines = {" ".join(line.split()) for line in capsys.readouterr().out.splitlines()}
     assert {"data a, b, c", "figures article mcc 0.61 (0.55 to 0.67)"} <= lines
     assert not any(line.startswith("figures ways") for line in lines)
-    assert any(line.startswith("figures of other ways of training in README.md") for line in lines)
+    assert any(line.startswith("figures of other trainings in README.md") for line in lines)
     assert main(["info", str(folder), "--output-format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["figures"]["ways"]["plain"] == {"folds": 3}
     assert not any(line.startswith("training") for line in lines)  # no record of it is not "no training"

@@ -18,7 +18,7 @@ from bias.training.data.basil import AnnotatedArticle
 from bias.training.data.examples import Example
 from bias.training.data.pages import SECTIONS, Page, learned_pages
 from bias.training.recipe import read_recipe
-from bias.training.shipped.wayfigures import MEASURED, PAGES, Material, compare, measure, sample_pages
+from bias.training.shipped.wayfigures import MEASURED, PAGES, Material, compare, measure, sample_pages, table_of
 from bias.training.shipped.ways import Way, read_ways, train_way
 
 ROOT = Path(__file__).parents[1]
@@ -96,7 +96,11 @@ def test_a_way_changes_the_one_that_it_is_beside(tmp_path: Path) -> None:
         ('[[way]]\nname = "x"', "about"),
         ('[[way]]\nname = "x"\nabout = "y"\n[way.stage.9]\nepochs = 1', "9"),
         ('[[way]]\nname = "x"\nabout = "y"\n[way.stage.1]\nepochs = -1', "epochs is a number above 0"),
-        ('[[way]]\nname = "x"\nabout = "y"\n[[way]]\nname = "z"\nabout = "y"\nbeside = "a"', "which is none of x"),
+        ('[[way]]\nname = "x"\nabout = "y"\n[[way]]\nname = "z"\nabout = "y"\nbeside = "a"', "z: is beside 'a', which"),
+        ('[[way]]\nname = "x"\nabout = "y"\nbeside = "a"', "x: is beside 'a', which"),
+        ('[[way]]\nname = "x"\nabout = "y"\n[[way]]\nname = "x"\nabout = "y"', "x: there are two ways"),
+        ('[[way]]\nname = "x"\nabout = "y"\nbesides = "x"', "x: unknown key besides"),
+        ('[[way]]\nname = "x"\nabout = "y"\nstages = [1]\n[way.stage.2]\nepochs = 1', "changes stage 2"),
     ],
 )
 def test_a_bad_file_of_ways_is_one_error(tmp_path: Path, text: str, fault: str) -> None:
@@ -125,6 +129,28 @@ def test_a_model_is_measured(tiny_detector: Detector) -> None:
     assert set(table) == set(MEASURED)
     for figures in table.values():
         assert figures["difference"]["value"] in (0.0, None)
+
+
+def ways_of(*names: str) -> list[Way]:
+    """The first alone, the others each beside the one before."""
+    return [Way(name, f"about {name}", before, RECIPE) for name, before in zip(names, (names[0], *names), strict=False)]
+
+
+def test_the_table_holds_each_way_against_the_one_that_it_is_beside(tiny_detector: Detector) -> None:
+    pages = [page(i, "a", section) for i in range(3) for section in ("news", "opinion")]
+    rows = measure(tiny_detector, examples(), Material([article(i) for i in range(6)], pages))
+    found = {"recipe": {0: rows, 1: rows}, "short": {1: rows, 2: rows}, "soup": {2: rows}}
+    table = table_of(ways_of("recipe", "short", "soup"), found, draws=5)
+    assert {name: row["folds"] for name, row in table["references"].items()} == {"recipe": 2, "short": 2}
+    assert {name: (row["beside"], row["folds"]) for name, row in table["changes"].items()} == {
+        "short": ("recipe", 1),
+        "soup": ("short", 1),
+    }
+    # what a way is beside counts whether it was itself compared or not; what has nothing to be held against does not
+    table = table_of(ways_of("recipe", "short", "soup"), {**found, "recipe": {}}, draws=5)
+    assert (list(table["references"]), list(table["changes"])) == (["short"], ["soup"])
+    table = table_of(ways_of("recipe", "short", "soup"), {**found, "short": {}}, draws=5)
+    assert (list(table["references"]), list(table["changes"])) == (["recipe"], [])
 
 
 def test_differences_are_paired() -> None:

@@ -25,8 +25,8 @@ _SENTENCE = "The council voted 7 to 4 on Tuesday to close the library, a reckles
 _FIGURE = {"value", "low", "high"}
 """The keys of a figure with its 95 % interval."""
 
-_OF_OTHERS = frozenset({"steps", "ways"})
-"""Parts of the figures that are of other models than this one, by the hundred: the card has them as tables."""
+_TABLES = frozenset({"seeds", "steps", "ways"})
+"""Parts of the figures that compare trainings, with hundreds of values: the card has them as tables."""
 
 
 def info(
@@ -57,7 +57,7 @@ def info(
     if output_format == "json":
         print(json.dumps(facts, indent=2))
     else:
-        lines = tuple(_flattened({**facts, "figures": _own(facts["figures"])}))
+        lines = tuple(_flattened({**facts, "figures": _without_tables(facts["figures"])}))
         width = max(len(name) for name, _ in lines)
         for name, value in lines:
             print(f"{name:<{width}}  {value}")
@@ -117,12 +117,12 @@ def figures(model: ModelFolder) -> Any:
     return read_json(path) if path.is_file() else None
 
 
-def _own(measured: Any) -> Any:
-    """The figures without those of other models, and where these are."""
-    if not isinstance(measured, Mapping) or not (others := measured.keys() & _OF_OTHERS):
+def _without_tables(measured: Any) -> Any:
+    """The figures without those that compare trainings, and where these are."""
+    if not isinstance(measured, Mapping) or not (tables := measured.keys() & _TABLES):
         return measured
-    own = {name: value for name, value in measured.items() if name not in others}
-    return {**own, "of other ways of training": "in README.md of the model, and here with --output-format json"}
+    kept = {name: value for name, value in measured.items() if name not in tables}
+    return {**kept, "of other trainings": "in README.md of the model, and here with --output-format json"}
 
 
 def training(model: ModelFolder) -> dict[str, Any] | None:

@@ -13,8 +13,8 @@ class AgreeingTrainer(Trainer):
     """Reads every batch twice, by different dropout, and has the two readings of each sentence agree.
 
     The loss is the mean of the readings' own losses, and `consistency` times the mean of the divergences (in nats) of
-    the one sentence probability from the other and back; a consistency of 0 is plain training. What dropout takes away
-    then matters less, which helps most where sentences are few and their labels uncertain. A step takes twice as long.
+    the one sentence probability from the other and back; words and the other heads have no part in that. A consistency
+    of 0 is plain training; with any other a step takes twice as long.
     """
 
     loss_is_scaled_for_ga = False

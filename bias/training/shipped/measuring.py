@@ -38,7 +38,7 @@ from bias.training.shipped.options import (
 )
 from bias.training.shipped.pagefigures import page_figures, score_each
 from bias.training.shipped.teaching import taught_of_fold
-from bias.training.shipped.wayfigures import Material, compare, measure, sample_pages
+from bias.training.shipped.wayfigures import Material, measure, sample_pages, table_of
 from bias.training.shipped.ways import read_ways, train_way
 
 app = typer.Typer()
@@ -177,19 +177,10 @@ def ways(
                 with atomic_write(measured) as file:
                     file.write(json.dumps(rows))
     found = {way.name: _measured(folder / way.name) for way in every}
-    table = {
-        way.name: {
-            "about": way.about,
-            "beside": way.beside,
-            "folds": len(common),
-            "figures": compare(found[way.name], found[way.beside]),
-        }
-        for way in every
-        if (common := found[way.name].keys() & found[way.beside].keys())
-    }
-    if not table:
-        typer.echo("nothing to compare with yet: train what the ways are beside as well", err=True)
-        return
+    table = table_of(every, found)
+    for way in every:
+        if found[way.name] and way.name not in {**table["references"], **table["changes"]}:
+            typer.echo(f"{way.name} is not compared: {way.beside} is not measured on the same folds", err=True)
     report(work, "ways", table)
 
 

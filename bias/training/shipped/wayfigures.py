@@ -30,6 +30,7 @@ from bias.training.data.pages import SECTIONS, Page, learned_pages
 from bias.training.evaluation.measures import Array, Figure, calibration_error, f1_of_counts, word_counts
 from bias.training.evaluation.measures import precision_at_recall as precision_at
 from bias.training.evaluation.resampling import cluster_draws
+from bias.training.shipped.ways import Way
 from bias.types import Prediction, Sentence
 
 SWAPS: Mapping[str, tuple[str, ...]] = {
@@ -266,6 +267,24 @@ OF_FOLD = frozenset({"sentences", "words", "swaps"})
 
 Folds = Mapping[int, Mapping[str, Rows]]
 """What `measure` found of a way, by the number of the fold that it was trained without."""
+
+
+def table_of(ways: Sequence[Way], found: Mapping[str, Folds], draws: int = 500) -> dict[str, Any]:
+    """What the card tells: figures of the ways that others are beside, and how the others differ from those.
+
+    A way that has no fold in common with the one that it is beside is not in it.
+    """
+    references: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
+    for way in ways:
+        own = found[way.name]
+        if own and (way.beside == way.name or any(way.name == other.beside for other in ways)):
+            figures = {name: figure["value"] for name, figure in compare(own, own, draws).items()}
+            references[way.name] = {"about": way.about, "folds": len(own), "figures": figures}
+        if way.beside != way.name and (common := own.keys() & found[way.beside].keys()):
+            told = {"about": way.about, "beside": way.beside, "folds": len(common)}
+            changes[way.name] = {**told, "figures": compare(own, found[way.beside], draws)}
+    return {"references": references, "changes": changes}
 
 
 def compare(way: Folds, reference: Folds, draws: int = 500) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from bias.training.bases import open_base
 from bias.training.folder import new_model_folder, write_folder
 from bias.training.model import BiasModel
 from bias.training.quiet import quiet
-from bias.training.recipe import Recipe, recipe_of
+from bias.training.recipe import Recipe, Stage, recipe_of
 from bias.training.shipped.folds import Data, shared_stages
 from bias.training.trainer import Watch, run_stages
 
@@ -34,29 +34,45 @@ class Way:
 
 
 def read_ways(path: Path, recipe: Recipe) -> list[Way]:
-    """The ways of a TOML file, each as what it changes of the recipe.
+    """The ways of a TOML file: the first as what it changes of the recipe, the others of the way that each is beside.
 
-    A `[[way]]` has `name` and `about`, and optionally `stages`, the numbers of the stages that it keeps, `stage`, a
-    table of changes by the number of a stage, `losses` and `blind`. Where it is `beside` a way that comes before it,
-    and not the first one, it changes that one.
+    A `[[way]]` has `name` and `about`, and optionally `beside`, the name of one before it (the first if not given),
+    `stages`, the numbers of the stages that it keeps, `stage`, a table of changes by the number of a stage, `losses`
+    and `blind`.
 
     Raises:
-        DataError: the file is not in that form, a way is no recipe, or is beside none that comes before it.
+        DataError: the file is not in that form, a name comes twice, or a way is no recipe, is beside none that comes
+            before it, or changes a stage that it does not keep.
     """
     ways: list[Way] = []
     changes: dict[str, Mapping[str, Any]] = {}
     try:
         for values in tomli.loads(path.read_text("utf-8"))["way"]:
-            name, about = values["name"], values["about"]
+            name, source = values["name"], f"{path}: {values['name']}"
             beside = values.get("beside", ways[0].name if ways else name)
-            if ways and beside not in changes:
-                raise DataError(f"{path}: {name} is beside {beside!r}, which is none of {', '.join(changes)}")
+            if unknown := values.keys() - _KEYS:
+                raise DataError(f"{source}: unknown key {min(unknown)}; known: {', '.join(sorted(_KEYS))}")
+            if name in changes:
+                raise DataError(f"{source}: there are two ways of this name")
+            if beside not in (changes or {name}):
+                raise DataError(f"{source}: is beside {beside!r}, which is none of those before it: {list(changes)}")
             changes[name] = _joined(changes.get(beside, {}), values)
-            changed = recipe_of(_changed(recipe.to_dict(), changes[name]), f"{path}: {name}")
-            ways.append(Way(name, about, beside, changed))
-    except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+            ways.append(Way(name, values["about"], beside, _changed(recipe, changes[name], source)))
+    except (
+        OSError,
+        UnicodeDecodeError,
+        tomli.TOMLDecodeError,
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise DataError(f"{path}: not a readable file of ways: {error!r}") from error
     return ways
+
+
+_KEYS = frozenset({"name", "about", "beside", "stages", "stage", "losses", "blind"})
+"""What a way can have."""
 
 
 def _joined(changes: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,18 +86,20 @@ def _joined(changes: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, An
     }
 
 
-def _changed(plain: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe's values with changes."""
-    stages = {str(number): dict(stage) for number, stage in enumerate(plain["stage"], 1)}
-    for number, of_stage in changes["stage"].items():
-        stages[number] |= of_stage
-    kept = [str(number) for number in changes.get("stages", range(1, len(stages) + 1))]
-    return {
+def _changed(recipe: Recipe, changes: Mapping[str, Any], source: str) -> Recipe:
+    """The recipe with changes."""
+    plain = recipe.to_dict()
+    stages = {str(number): stage for number, stage in enumerate(plain["stage"], 1)}
+    kept = [str(number) for number in changes.get("stages", stages)]
+    if others := changes["stage"].keys() - set(kept):
+        raise DataError(f"{source}: changes stage {min(others)}, which is none of its own: {', '.join(kept)}")
+    changed = {
         **plain,
-        "stage": [stages[number] for number in kept],
+        "stage": [{**stages[number], **changes["stage"].get(number, {})} for number in kept],
         "losses": {**plain["losses"], **changes["losses"]},
         "blind": changes.get("blind", plain["blind"]),
     }
+    return recipe_of(changed, source)
 
 
 def train_way(way: Way, fold: int, data: Data, base: str, folder: Path, watch: Watch | None = None) -> Path:
@@ -134,11 +152,9 @@ def _digest(recipe: Recipe, data: Data, base: str) -> str:
     is at its default, so that a new key of recipes leaves the names as they were.
     """
     names = dict.fromkeys(name for stage in recipe.stages for name in stage.data)
+    default = asdict(Stage((), 0, 0, 0)).items()
     decided = [
-        [
-            {f.name: getattr(stage, f.name) for f in fields(stage) if getattr(stage, f.name) != f.default}
-            for stage in recipe.stages
-        ],
+        [dict(item for item in asdict(stage).items() if item not in default) for stage in recipe.stages],
         recipe.losses,
         recipe.seed,
         recipe.max_tokens,

@@ -72,9 +72,9 @@ def test_a_way_changes_the_one_that_it_is_beside(tmp_path: Path) -> None:
         epochs = 1
         limits = {}
         [[way]]
-        name = "short, soup"
+        name = "soup"
         about = "and a soup"
-        beside = "short"
+        beside = ["short"]
         losses = { opinion = 0.0 }
         [way.stage.4]
         soup = 3
@@ -82,6 +82,7 @@ def test_a_way_changes_the_one_that_it_is_beside(tmp_path: Path) -> None:
         "utf-8",
     )
     recipe, short, soup = read_ways(path, RECIPE)
+    assert soup.name == "short, soup"
     assert [way.beside for way in (recipe, short, soup)] == ["recipe", "recipe", "short"]
     assert recipe.recipe == RECIPE
     assert short.recipe.stages == (RECIPE.stages[0], replace(RECIPE.stages[3], epochs=1, limits={}))
@@ -96,8 +97,11 @@ def test_a_way_changes_the_one_that_it_is_beside(tmp_path: Path) -> None:
         ('[[way]]\nname = "x"', "about"),
         ('[[way]]\nname = "x"\nabout = "y"\n[way.stage.9]\nepochs = 1', "9"),
         ('[[way]]\nname = "x"\nabout = "y"\n[way.stage.1]\nepochs = -1', "epochs is a number above 0"),
-        ('[[way]]\nname = "x"\nabout = "y"\n[[way]]\nname = "z"\nabout = "y"\nbeside = "a"', "z: is beside 'a', which"),
-        ('[[way]]\nname = "x"\nabout = "y"\nbeside = "a"', "x: is beside 'a', which"),
+        (
+            '[[way]]\nname = "x"\nabout = "y"\n[[way]]\nname = "z"\nabout = "y"\nbeside = ["a"]',
+            "a, z: is beside 'a', which",
+        ),
+        ('[[way]]\nname = "x"\nabout = "y"\nbeside = ["a"]', "a, x: is beside 'a', which"),
         ('[[way]]\nname = "x"\nabout = "y"\n[[way]]\nname = "x"\nabout = "y"', "x: there are two ways"),
         ('[[way]]\nname = "x"\nabout = "y"\nbesides = "x"', "x: unknown key besides"),
         ('[[way]]\nname = "x"\nabout = "y"\nstages = [1]\n[way.stage.2]\nepochs = 1', "changes stage 2"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -24,11 +23,11 @@ class AgreeingTrainer(Trainer):
         self.consistency = consistency
 
     def compute_loss(
-        self, model: nn.Module, inputs: Mapping[str, Tensor], return_outputs: bool = False, **kwargs: Any
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
     ) -> Any:
         """As `Trainer` has it; without a second reading where nothing is trained, as on the development part."""
         if not (self.consistency and model.training):
-            return super().compute_loss(model, dict(inputs), return_outputs, **kwargs)
+            return super().compute_loss(model, inputs, return_outputs, **kwargs)
         outputs, again = model(**inputs), model(**inputs)
         apart = divergence(outputs["sentence"], again["sentence"]).mean()
         loss = (outputs["loss"] + again["loss"]) / 2 + self.consistency * apart

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -268,22 +269,31 @@ OF_FOLD = frozenset({"sentences", "words", "swaps"})
 Folds = Mapping[int, Mapping[str, Rows]]
 """What `measure` found of a way, by the number of the fold that it was trained without."""
 
+Drawn = tuple[float, Array]
+"""A measure, and its values in samples."""
+
 
 def table_of(ways: Sequence[Way], found: Mapping[str, Folds], draws: int = 500) -> dict[str, Any]:
     """What the card tells: figures of the ways that others are beside, and how the others differ from those.
 
     A way that has no fold in common with the one that it is beside is not in it.
     """
+
+    @cache  # what others are beside is drawn once for all of them
+    def drawn(name: str, folds: frozenset[int]) -> dict[str, Drawn]:
+        return _drawn(found[name], folds, draws)
+
     references: dict[str, Any] = {}
     changes: dict[str, Any] = {}
     for way in ways:
-        own = found[way.name]
+        own, common = frozenset(found[way.name]), found[way.name].keys() & found[way.beside].keys()
         if own and (way.beside == way.name or any(way.name == other.beside for other in ways)):
-            figures = {name: figure["value"] for name, figure in compare(own, own, draws).items()}
+            figures = {name: _figure(*pair).to_dict() for name, pair in drawn(way.name, own).items()}
             references[way.name] = {"about": way.about, "folds": len(own), "figures": figures}
-        if way.beside != way.name and (common := own.keys() & found[way.beside].keys()):
+        if way.beside != way.name and common:
+            figures = _differences(*(drawn(name, frozenset(common)) for name in (way.name, way.beside)))
             told = {"about": way.about, "beside": way.beside, "folds": len(common)}
-            changes[way.name] = {**told, "figures": compare(own, found[way.beside], draws)}
+            changes[way.name] = {**told, "figures": figures}
     return {"references": references, "changes": changes}
 
 
@@ -293,19 +303,29 @@ def compare(way: Folds, reference: Folds, draws: int = 500) -> dict[str, Any]:
     Both over the folds that the two have in common. Groups (articles, events, pages) are drawn together, the same ones
     for both of the pair; what every fold is measured on is drawn with all its readings at once.
     """
-    common = sorted(way.keys() & reference.keys())
-    table: dict[str, Any] = {}
-    for name, (part, of) in MEASURED.items():
-        rows, others = ([row for fold in common for row in found[fold][part]] for found in (way, reference))
-        folds = [(fold if part in OF_FOLD else 0, way[fold][part]) for fold in common]
-        keys = [f"{fold}-{row['group']}" for fold, of_fold in folds for row in of_fold]
-        samples = cluster_draws(keys, draws)
-        drawn, drawn_others = (np.array([_value(of, found, sample) for sample in samples]) for found in (rows, others))
-        table[name] = {
-            "value": _figure(of(rows), drawn).to_dict(),
-            "difference": _figure(of(rows) - of(others), drawn - drawn_others).to_dict(),
+    common = way.keys() & reference.keys()
+    return _differences(*(_drawn(found, common, draws) for found in (way, reference)))
+
+
+def _differences(way: Mapping[str, Drawn], reference: Mapping[str, Drawn]) -> dict[str, Any]:
+    return {
+        name: {
+            "value": _figure(value, drawn).to_dict(),
+            "difference": _figure(value - reference[name][0], drawn - reference[name][1]).to_dict(),
         }
-    return table
+        for name, (value, drawn) in way.items()
+    }
+
+
+def _drawn(way: Folds, folds: Collection[int], draws: int) -> dict[str, Drawn]:
+    """Each measure over the folds, and its values in samples that are the same ones for all ways."""
+    found: dict[str, Drawn] = {}
+    for name, (part, of) in MEASURED.items():
+        numbered = [(fold if part in OF_FOLD else 0, row) for fold in sorted(folds) for row in way[fold][part]]
+        rows = [row for _, row in numbered]
+        samples = cluster_draws([f"{fold}-{row['group']}" for fold, row in numbered], draws)
+        found[name] = (of(rows), np.array([_value(of, rows, sample) for sample in samples]))
+    return found
 
 
 def _value(of: Callable[[Rows], float], rows: Rows, sample: Array) -> float:

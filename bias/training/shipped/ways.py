@@ -36,9 +36,9 @@ class Way:
 def read_ways(path: Path, recipe: Recipe) -> list[Way]:
     """The ways of a TOML file: the first as what it changes of the recipe, the others of the way that each is beside.
 
-    A `[[way]]` has `name` and `about`, and optionally `beside`, the name of one before it (the first if not given),
+    A `[[way]]` has `name` and `about`, and optionally `beside`, a list of ways before it (the first if not given),
     `stages`, the numbers of the stages that it keeps, `stage`, a table of changes by the number of a stage, `losses`
-    and `blind`.
+    and `blind`. Beside several it is as many ways; beside another than the first it is named after both.
 
     Raises:
         DataError: the file is not in that form, a name comes twice, or a way is no recipe, is beside none that comes
@@ -48,25 +48,19 @@ def read_ways(path: Path, recipe: Recipe) -> list[Way]:
     changes: dict[str, Mapping[str, Any]] = {}
     try:
         for values in tomli.loads(path.read_text("utf-8"))["way"]:
-            name, source = values["name"], f"{path}: {values['name']}"
-            beside = values.get("beside", ways[0].name if ways else name)
+            first = ways[0].name if ways else values["name"]
             if unknown := values.keys() - _KEYS:
-                raise DataError(f"{source}: unknown key {min(unknown)}; known: {', '.join(sorted(_KEYS))}")
-            if name in changes:
-                raise DataError(f"{source}: there are two ways of this name")
-            if beside not in (changes or {name}):
-                raise DataError(f"{source}: is beside {beside!r}, which is none of those before it: {list(changes)}")
-            changes[name] = _joined(changes.get(beside, {}), values)
-            ways.append(Way(name, values["about"], beside, _changed(recipe, changes[name], source)))
-    except (
-        OSError,
-        UnicodeDecodeError,
-        tomli.TOMLDecodeError,
-        AttributeError,
-        KeyError,
-        TypeError,
-        ValueError,
-    ) as error:
+                raise DataError(f"{path}: {values['name']}: unknown key {min(unknown)}; known: {sorted(_KEYS)}")
+            for beside in values.get("beside", [first]):
+                name = values["name"] if beside == first else f"{beside}, {values['name']}"
+                source = f"{path}: {name}"
+                if name in changes:
+                    raise DataError(f"{source}: there are two ways of this name")
+                if beside not in (changes or {first}):
+                    raise DataError(f"{source}: is beside {beside!r}, which is none of those before it: {[*changes]}")
+                changes[name] = _joined(changes.get(beside, {}), values)
+                ways.append(Way(name, values["about"], beside, _changed(recipe, changes[name], source)))
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:  # ValueError: no UTF-8 or TOML as well
         raise DataError(f"{path}: not a readable file of ways: {error!r}") from error
     return ways
 
